@@ -1,0 +1,1 @@
+"""Utterances in, emotion events out."""

@@ -1,0 +1,1 @@
+"""The one definition of inputs, prompt, encoders and recogniser that all paths share."""

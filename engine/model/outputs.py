@@ -1,0 +1,32 @@
+"""What the recogniser says of an utterance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """The expressed emotion of one utterance, with how sure and from what."""
+
+    probabilities: Mapping[str, float]
+    """Calibrated probability of every label of the bundle; sums to 1."""
+    contributions: Mapping[str, float] = field(default_factory=dict)
+    """Per used modality (`text`, `audio`, `video`): change of the winner's probability it brings."""
+    quality: Mapping[str, float] = field(default_factory=dict)
+    """Per used modality, 0 to 1: share of frames with a good face, share of unclipped sound, ..."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Per modality that was not used, why: `no face`, `no audio`, `switched off`, ..."""
+    latency_ms: Mapping[str, float] = field(default_factory=dict)
+    """Milliseconds per stage: `faces`, `video`, `audio`, `llm`."""
+
+    @property
+    def label(self) -> str:
+        """The most probable label."""
+        return max(self.probabilities, key=lambda label: self.probabilities[label])
+
+    @property
+    def confidence(self) -> float:
+        """Probability of `label`."""
+        return self.probabilities[self.label]

@@ -1,0 +1,1 @@
+"""Base weights in, verified bundles out."""

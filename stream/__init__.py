@@ -1,0 +1,1 @@
+"""Media in, utterances out; numpy, PyAV and onnxruntime only, no torch."""

@@ -1,0 +1,1 @@
+"""Media sources behind `open_source`."""

@@ -1,0 +1,1 @@
+"""Readers of public corpora, each in its own layout."""
