@@ -1,0 +1,80 @@
+"""From an utterance's pictures and sound to the arrays the encoders take.
+
+Training, export and the live engine all come through here, so that what a model is
+trained on is what it sees live. A frame becomes a video token in three steps:
+`engine.faces` cuts the face, `picture_tensor` makes it the DenseNet's input, and
+`engine.model.fusion` pools and adapts the DenseNet's features.
+
+Letters in shapes: B pictures, H height, W width, C channels, S side, N samples.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.model.spec import AudioSpec, VideoSpec
+from stream.media import SAMPLE_RATE, Image, Samples
+
+
+def picture_tensor(pictures: NDArray[np.uint8], spec: VideoSpec) -> Tensor:
+    """Pixels of square pictures as the DenseNet takes them.
+
+    Args:
+        pictures: (B, H, W) grey or (B, H, W, 3) RGB.
+        spec: gives the side S, the channels C, mean and std.
+
+    Returns:
+        (B, C, S, S) float32, normalised.
+    """
+    channels = spec.densenet.in_channels
+    out = np.empty((len(pictures), spec.size, spec.size, channels), np.float32)
+    for index, picture in enumerate(pictures):
+        out[index] = _fit(picture, spec.size, channels)
+    return (torch.from_numpy(out).permute(0, 3, 1, 2) / 255 - spec.mean) / spec.std
+
+
+def _fit(picture: Image, size: int, channels: int) -> Image:
+    if picture.ndim == 3 and channels == 1:
+        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    elif picture.ndim == 2 and channels == 3:
+        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
+    if picture.shape[:2] != (size, size):
+        shrinks = min(picture.shape[:2]) > size
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        picture = cv2.resize(picture, (size, size), interpolation=method)
+    return picture.reshape(size, size, channels)
+
+
+def audio_windows(samples: Samples, spec: AudioSpec) -> list[Samples]:
+    """Cut sound into overlapping windows, the last padded with zeros.
+
+    Args:
+        samples: (N,) 16 kHz mono.
+        spec: gives window, hop and the largest number of windows.
+
+    Returns:
+        At most `spec.max_windows` arrays of equal length, uniform over the sound;
+        none for empty sound.
+    """
+    if not len(samples):
+        return []
+    window = round(spec.window_seconds * SAMPLE_RATE)
+    hop = round(spec.hop_seconds * SAMPLE_RATE)
+    count = 1 + max(0, -(-(len(samples) - window) // hop))
+    starts = [index * hop for index in range(count)]
+    if count > spec.max_windows:
+        last = max(0, len(samples) - window)
+        starts = [round(s) for s in np.linspace(0, last, spec.max_windows)]
+    padded = np.zeros(max(starts[-1] + window, len(samples)), np.float32)
+    padded[: len(samples)] = samples
+    return [padded[start : start + window] for start in starts]
+
+
+def clean_samples(samples: Samples) -> Samples:
+    """Replace NaN and infinities by silence and clip to [-1, 1]."""
+    finite = np.nan_to_num(samples.astype(np.float32), nan=0.0, posinf=1.0, neginf=-1.0)
+    return np.clip(finite, -1.0, 1.0)

@@ -1,0 +1,209 @@
+"""`ModelSpec`: every number, label, token count and prompt text of a model, in one place.
+
+It is saved in each bundle and read back; nothing else in the project repeats these
+values. `compact()` runs live on two CPU cores, `paper()` has the sizes of BeMERC
+(arXiv 2503.23990).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.model.densenet import DenseNetConfig
+
+MODALITIES = ("text", "audio", "video")
+MELD_LABELS = ("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear")
+FEATURE_SETS = {"eGeMAPSv02": 88, "ComParE_2016": 6373}
+"""openSMILE functionals by name, with their number of features."""
+
+
+@dataclass(frozen=True)
+class VideoSpec:
+    """From frames to video tokens."""
+
+    source: str = "face"
+    """`face`: crops of the tracked face; `frame`: whole frames."""
+    size: int = 48
+    """Pixels of a side of the square picture that the DenseNet sees."""
+    frames: int = 64
+    """Frames sampled uniformly over an utterance (paper, section 3)."""
+    tokens: int = 2
+    """Video tokens per utterance; each pools one stretch of the frames."""
+    mean: float = 0.5
+    """Subtracted from pixels in [0, 1]."""
+    std: float = 0.25
+    """Divides pixels after `mean`."""
+    face_scale: float = 1.2
+    """Side of the crop in sides of the detector's box (`training.measure_framing`)."""
+    face_offset: float = 0.0
+    """Shift of the crop downwards, in sides of the detector's box."""
+    densenet: DenseNetConfig = DenseNetConfig(
+        growth_rate=32,
+        block_layers=(3, 6, 8),
+        stem_channels=48,
+        stem="small",
+        bottleneck=3,
+        in_channels=1,
+        classes=len(MELD_LABELS),
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse values that no encoder can serve."""
+        _require(self.source in ("face", "frame"), f"video.source {self.source!r}: face or frame")
+        _require(self.size >= 16, f"video.size {self.size}: at least 16 pixels")
+        _require(1 <= self.tokens <= self.frames, f"video.tokens {self.tokens}: 1 to video.frames")
+        _require(self.std > 0, "video.std: positive")
+        _require(self.face_scale > 0, "video.face_scale: positive")
+
+
+@dataclass(frozen=True)
+class AudioSpec:
+    """From sound to audio tokens: one per window."""
+
+    feature_set: str = "eGeMAPSv02"
+    """openSMILE functionals (Eyben et al., 2016): see `FEATURE_SETS`."""
+    window_seconds: float = 2.0
+    """Length of a window (paper, section 3)."""
+    hop_seconds: float = 1.0
+    """Distance between the starts of two windows."""
+    max_windows: int = 8
+    """At most this many windows per utterance, spread uniformly over it."""
+    hidden: int = 128
+    """Width of the speech encoder; 0: the functionals go to the adapter as they are."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that no encoder can serve."""
+        known = ", ".join(FEATURE_SETS)
+        _require(self.feature_set in FEATURE_SETS, f"audio.feature_set: one of {known}")
+        _require(0 < self.hop_seconds <= self.window_seconds, "audio.hop_seconds: 0 to the window")
+        _require(self.max_windows >= 1, "audio.max_windows: at least 1")
+
+    @property
+    def features(self) -> int:
+        """Functionals per window."""
+        return FEATURE_SETS[self.feature_set]
+
+
+@dataclass(frozen=True)
+class PromptSpec:
+    """The texts around the tokens; see `engine.model.prompt`."""
+
+    instruction: str = (
+        "Label the emotion each speaker expresses: "
+        "neutral, joy, surprise, anger, sadness, disgust or fear.\n"
+    )
+    """Opens a dialogue."""
+    cue: str = " ->"
+    """Ends a turn; the label is scored after it."""
+    max_text_tokens: int = 96
+    """A longer transcript keeps its last tokens."""
+    context_tokens: int = 512
+    """Budget of a dialogue; when it is reached the oldest half is dropped once."""
+
+
+@dataclass(frozen=True)
+class LlmSpec:
+    """The language model and what is trained in it."""
+
+    base: str = "smollm2-135m-instruct"
+    """A name `export.models` resolves: a known base, a hub name or a local path."""
+    hidden_size: int = 576
+    """Width of its embeddings; checked when it is loaded."""
+    lora_rank: int = 16
+    """r of LoRA (Hu et al., 2022); 0 trains no LoRA."""
+    lora_alpha: int = 32
+    """Scale of LoRA."""
+    lora_targets: tuple[str, ...] = (
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    )  # fmt: skip
+    """Linear layers that get LoRA."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A whole model."""
+
+    name: str
+    """Name of the bundle."""
+    labels: tuple[str, ...] = MELD_LABELS
+    """Emotions; each is one token of the base model after a space."""
+    video: VideoSpec = field(default_factory=VideoSpec)
+    audio: AudioSpec = field(default_factory=AudioSpec)
+    prompt: PromptSpec = field(default_factory=PromptSpec)
+    llm: LlmSpec = field(default_factory=LlmSpec)
+    evidence: bool = True
+    """Add the encoders' own label scores, weighted, to the label scores of the LLM."""
+    version: int = 1
+    """Of this format."""
+
+    def __post_init__(self) -> None:
+        """Refuse a model without labels or of another format version."""
+        _require(self.version == 1, f"spec version {self.version} is not 1; update bemerc-live")
+        _require(len(set(self.labels)) == len(self.labels) >= 2, "labels: two or more, distinct")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-safe values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ModelSpec:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ValueError: a key is unknown, or a value has the wrong type or range.
+        """
+        return typing.cast(ModelSpec, _build(cls, values, "spec"))
+
+
+def compact(**changes: Any) -> ModelSpec:
+    """The spec that runs live on two CPU cores."""
+    return dataclasses.replace(ModelSpec(name="compact"), **changes)
+
+
+def paper(**changes: Any) -> ModelSpec:
+    """The sizes of BeMERC: Vicuna-7B, DenseNet-121 on 64 frames of 336x336, ComParE 2016."""
+    spec = ModelSpec(
+        name="paper",
+        video=VideoSpec(
+            source="frame", size=336, tokens=8, densenet=DenseNetConfig(), mean=0.45, std=0.225
+        ),
+        audio=AudioSpec(feature_set="ComParE_2016", hop_seconds=2.0, hidden=0),
+        prompt=PromptSpec(context_tokens=2048),
+        llm=LlmSpec(base="lmsys/vicuna-7b-v1.5", hidden_size=4096),
+        evidence=False,
+    )
+    return dataclasses.replace(spec, **changes)
+
+
+SPECS = {"compact": compact, "paper": paper}
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def _build(kind: Any, values: Any, where: str) -> Any:
+    """Make the dataclass `kind` of parsed JSON, refusing unknown keys and wrong types."""
+    _require(isinstance(values, dict), f"{where} must be an object, not {type(values).__name__}")
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(values) - set(hints))
+    _require(not unknown, f"{where}: unknown key {', '.join(unknown)}; known: {', '.join(hints)}")
+    return kind(**{k: _value(hints[k], v, f"{where}.{k}") for k, v in values.items()})
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, value, where)
+    if typing.get_origin(hint) is tuple:
+        item = typing.get_args(hint)[0]
+        _require(isinstance(value, (list, tuple)), f"{where} must be a list")
+        return tuple(_value(item, one, where) for one in value)
+    accepted: Any = (int, float) if hint is float else hint
+    fits = isinstance(value, accepted) and (hint is bool or not isinstance(value, bool))
+    _require(fits, f"{where} must be {getattr(hint, '__name__', hint)}, not {value!r}")
+    return hint(value) if isinstance(hint, type) and not isinstance(hint, types.NoneType) else value
