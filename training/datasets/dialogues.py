@@ -1,0 +1,77 @@
+"""Conversations with an emotion on every utterance, whatever corpus they come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_C1_CONTROL = re.compile(r"[\x80-\x9f]")
+_DOUBLY_ENCODED = re.compile("â€|Ã[\u0080-\u00bf]|Â[\u00a0-\u00bf]")
+
+
+@dataclass(frozen=True)
+class DialogueUtterance:
+    """One utterance as the corpus has it."""
+
+    dialogue_id: str
+    """Of the dialogue within its file."""
+    utterance_id: int
+    """Of the utterance within its dialogue: ascending, but not always without gaps."""
+    speaker: str
+    """Name in the script."""
+    text: str
+    """What was said, with broken characters repaired."""
+    emotion: str
+    """The corpus's own label in lower case."""
+    start: float | None
+    """Seconds from the start of the episode; None where unknown."""
+    end: float | None
+    """Seconds from the start of the episode; None where unknown."""
+    season: int
+    """Of the series."""
+    episode: int
+    """Of the season."""
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """One conversation."""
+
+    id: str
+    """Unique within its file."""
+    utterances: tuple[DialogueUtterance, ...]
+    """In the order of their ids."""
+
+
+def group_dialogues(utterances: Iterable[DialogueUtterance]) -> list[Dialogue]:
+    """Gather utterances into dialogues: these in order of appearance, utterances in order of id."""
+    groups: dict[str, list[DialogueUtterance]] = {}
+    for utterance in utterances:
+        groups.setdefault(utterance.dialogue_id, []).append(utterance)
+    return [
+        Dialogue(key, tuple(sorted(group, key=lambda utterance: utterance.utterance_id)))
+        for key, group in groups.items()
+    ]
+
+
+def repair_text(text: str) -> str:
+    r"""Undo the two ways Windows-1252 punctuation is broken in circulating copies of MELD.
+
+    - A C1 control character where a quotation mark, dash or ellipsis was (`you\x92re`): the byte
+      was read as Latin-1; it becomes the Windows-1252 character (here U+2019).
+    - UTF-8 read as Windows-1252 and encoded again (three characters for one): decoded once more.
+
+    Everything else stays as it is.
+    """
+    if _DOUBLY_ENCODED.search(text):
+        try:
+            text = text.encode("cp1252").decode("utf-8")
+        except UnicodeError:
+            pass  # not broken throughout: leave it rather than guess
+    return _C1_CONTROL.sub(_windows_character, text)
+
+
+def _windows_character(match: re.Match[str]) -> str:
+    """The Windows-1252 meaning of a C1 control; nothing for the five bytes that have none."""
+    return match[0].encode("latin-1").decode("cp1252", errors="ignore")
