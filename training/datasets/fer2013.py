@@ -66,9 +66,10 @@ def read_fer2013(path: Path | str, usage: str | None = None) -> Fer2013:
     """Read FER2013 with FERPlus.
 
     Args:
-        path: `fer2013.csv` with `fer2013new.csv` in the same folder, that folder, or a parquet.
-        usage: The split to read of a csv: `Training`, `PublicTest` or `PrivateTest`; None for all.
-            A parquet holds one split and is read whole.
+        path: `fer2013.csv` with `fer2013new.csv` in the same folder; a parquet; or a folder that
+            has the former, or one parquet per split such as `Training.parquet`.
+        usage: The split: `Training`, `PublicTest` or `PrivateTest`; None for all rows of the file.
+            A parquet is read whole: it holds one split.
 
     Raises:
         UserError: If the files are not in that layout, naming the row.
@@ -77,10 +78,22 @@ def read_fer2013(path: Path | str, usage: str | None = None) -> Fer2013:
     if usage is not None and usage not in USAGES:
         raise UserError(f"unknown usage {usage!r}, expected one of {', '.join(USAGES)}")
     if path.is_dir():
-        path = path / "fer2013.csv"
+        path = _file_in(path, usage)
     if path.suffix == ".parquet":
         return _read_parquet(path)
     return _read_csv(path, usage)
+
+
+def _file_in(folder: Path, usage: str | None) -> Path:
+    """The file of a folder that has the split."""
+    candidates = [folder / "fer2013.csv"]
+    if usage is not None:
+        candidates.append(folder / f"{usage}.parquet")
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    names = " or ".join(candidate.name for candidate in candidates)
+    raise UserError(f"{folder}: has no {names}; expected {LAYOUT}, or one parquet per split")
 
 
 def ferplus_majority(counts: NDArray[np.int64]) -> NDArray[np.int64]:
