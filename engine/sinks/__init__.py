@@ -1,1 +1,39 @@
 """Where events go: console, JSON lines, MQTT."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from engine.events import EmotionEvent
+from engine.sinks.broker import embedded_broker
+from engine.sinks.console import ConsoleSink
+from engine.sinks.jsonl import JsonlSink
+from engine.sinks.mqtt import MqttSink
+from engine.sinks.watch import watch
+
+__all__ = ["ConsoleSink", "JsonlSink", "MqttSink", "Sink", "embedded_broker", "watch"]
+
+
+class Sink(Protocol):
+    """Takes events from the engine while it is entered."""
+
+    name: str
+    """Says which sink it is in messages."""
+
+    async def __aenter__(self) -> Self:
+        """Open it; a UserError says why that is impossible."""
+        ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Deliver what waits, and close it."""
+        ...
+
+    async def publish(self, event: EmotionEvent) -> None:
+        """Take one event; an exception means that it was not taken and may be given again."""
+        ...

@@ -1,0 +1,77 @@
+"""An MQTT broker inside the program, reachable from this machine only.
+
+It takes anyone without a password, which is why it listens on the loopback interface
+and nowhere else; for other machines, run a real broker and give its address instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping
+
+from amqtt.broker import Broker
+from amqtt.errors import BrokerError
+
+from stream.errors import UserError
+
+HOST = "127.0.0.1"
+PORT = 1883
+SHUTDOWN_SECONDS = 5.0
+Plugins = Mapping[str, Mapping[str, object]]
+PLUGINS: Plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+"""Without amqtt's defaults: its loggers, and the `$SYS` topics."""
+
+
+@contextlib.asynccontextmanager
+async def embedded_broker(
+    port: int | None = None, plugins: Plugins = PLUGINS
+) -> AsyncIterator[str]:
+    """Run a broker and give its URL, `mqtt://127.0.0.1:PORT`.
+
+    Args:
+        port: None for 1883 or, where that is taken, any free one; 0 for any free one.
+        plugins: amqtt plugins with their options; by default anyone may connect.
+
+    Raises:
+        UserError: If the port cannot be had.
+    """
+    quiet = logging.getLogger("amqtt")
+    level = quiet.level
+    quiet.setLevel(logging.CRITICAL + 1)  # it logs each client that comes, goes or fails
+    try:
+        broker = await _start(port, plugins)
+        try:
+            yield f"mqtt://{HOST}:{_port(broker)}"
+        finally:
+            # A client that never finished its handshake can hold the server open.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SHUTDOWN_SECONDS):
+                    await broker.shutdown()
+    finally:
+        quiet.setLevel(level)
+
+
+async def _start(port: int | None, plugins: Plugins) -> Broker:
+    reason = ""
+    for candidate in (PORT, 0) if port is None else (port,):
+        listener = {"type": "tcp", "bind": f"{HOST}:{candidate}"}
+        broker = Broker({"listeners": {"default": listener}, "plugins": dict(plugins)})
+        try:
+            await broker.start()
+        except BrokerError as error:
+            reason = str(error.__cause__ or error)
+        else:
+            return broker
+    raise UserError(
+        f"cannot start the embedded MQTT broker ({reason}); free the port,"
+        " or give the address of another broker"
+    )
+
+
+def _port(broker: Broker) -> int:
+    """The port it really listens on, which amqtt does not tell."""
+    (listening,) = broker._servers["default"].instance.sockets
+    port: int = listening.getsockname()[1]
+    return port

@@ -1,0 +1,105 @@
+"""Show events to the person at the terminal."""
+
+from __future__ import annotations
+
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from engine.events import EmotionEvent
+from engine.sinks import wording
+
+BAR_CELLS = 10
+FRAME_LINES = 6
+"""Lines of the terminal that the table's title, head and borders need."""
+
+
+class ConsoleSink:
+    """A live table on a terminal; one plain line per utterance anywhere else.
+
+    Rows that no longer fit into the table scroll away above it as plain lines.
+
+    Args:
+        console: Where to write; by default standard output.
+    """
+
+    name = "console"
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console()
+        rows = max(3, self._console.height - FRAME_LINES)
+        self._recent: deque[EmotionEvent] = deque(maxlen=rows)
+        self._live: Live | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the table."""
+        if self._console.is_terminal:
+            self._live = Live(self._table(), console=self._console, auto_refresh=False)
+            self._live.start(refresh=True)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the table on the screen as it is."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    async def publish(self, event: EmotionEvent) -> None:
+        """Show the event."""
+        if self._live is None:
+            print_line(self._console, wording.line(event))
+            return
+        if len(self._recent) == self._recent.maxlen:
+            print_line(self._console, wording.line(self._recent[0]))
+        self._recent.append(event)
+        self._live.update(self._table(), refresh=True)
+
+    def _table(self) -> Table:
+        table = Table(title="Emotion expressed, per utterance", expand=True)
+        for column in ("time", "who"):
+            table.add_column(column, no_wrap=True)
+        table.add_column("said", no_wrap=True, overflow="ellipsis", ratio=1)
+        for column in ("expressed", "from"):
+            table.add_column(column, no_wrap=True)
+        table.add_column("took", no_wrap=True, justify="right")
+        for event in self._recent:
+            table.add_row(*(Text(_encodable(self._console, cell)) for cell in _cells(event)))
+        return table
+
+
+def _cells(event: EmotionEvent) -> tuple[str, ...]:
+    return (
+        wording.window(event),
+        wording.printable(event.participant, 20),
+        wording.quotation(event),
+        _bar(event),
+        "+".join(event.modalities.used) or "nothing",
+        wording.latency(event),
+    )
+
+
+def _bar(event: EmotionEvent) -> str:
+    if event.emotion.abstained:
+        return wording.emotion(event)
+    filled = round(event.emotion.confidence * BAR_CELLS)
+    bar = "█" * filled + "░" * (BAR_CELLS - filled)
+    return f"{bar} {event.emotion.confidence:4.0%} {wording.printable(event.emotion.label, 20)}"
+
+
+def print_line(console: Console, text: str) -> None:
+    """Print one line as it is: no markup, no wrapping, no character the output cannot hold."""
+    console.print(Text(_encodable(console, text)), soft_wrap=True)
+
+
+def _encodable(console: Console, text: str) -> str:
+    return text.encode(console.encoding, "replace").decode(console.encoding)
