@@ -1,0 +1,282 @@
+"""From a source to the sinks: order, loss, failure and stopping.
+
+The cutter and the JSONL sink are the real ones. The voice detector is a loudness threshold
+and the recogniser a rule, because what is tested is what happens around them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import live
+from engine.dialogue import Turn
+from engine.events import EmotionEvent, ModelInfo, build_event
+from engine.model.outputs import Recognition
+from engine.sinks.jsonl import JsonlSink
+from engine.worker import Recognized, Worker
+from stream.cutter import UtteranceCutter
+from stream.media import SAMPLE_RATE, AudioChunk, Samples, Utterance, VideoFrame
+
+BURST_SECONDS = 1.0
+PERIOD_SECONDS = 4.0
+
+
+def loud(samples: Samples) -> float:
+    """Probability of speech: whether it is loud."""
+    return float(np.abs(samples).max() > 0.1)
+
+
+class Bursts:
+    """A source of `count` bursts of sound, with long pauses between and after them."""
+
+    def __init__(self, count: int, *, live: bool = False) -> None:
+        self.live = live
+        self.given = 0
+        self.at_end: Callable[[], object] = lambda: None
+        self._count = count
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End after the chunk under way."""
+        self._stopped = True
+
+    async def __aiter__(self) -> AsyncIterator[AudioChunk | VideoFrame]:
+        """Chunks of a tenth of a second."""
+        step = SAMPLE_RATE // 10
+        for index in range(round(self._count * PERIOD_SECONDS * 10)):
+            if self._stopped:
+                return
+            time = index / 10
+            level = 0.5 if 1.0 <= time % PERIOD_SECONDS < 1.0 + BURST_SECONDS else 0.0
+            self.given += 1
+            yield AudioChunk(time, np.full(step, level, np.float32))
+        self.at_end()
+
+
+@dataclass
+class Rule:
+    """A recogniser that says joy, unless told to fail or to wait."""
+
+    fails_at: set[int] = field(default_factory=set)
+    gate: threading.Event | None = None
+    starts: list[float] = field(default_factory=list)
+
+    def recognize(self, utterance: Utterance, history: Sequence[Turn]) -> Recognition:
+        """Joy."""
+        self.starts.append(utterance.start)
+        if self.gate is not None:
+            assert self.gate.wait(60)
+        if len(history) in self.fails_at:
+            raise RuntimeError("a bad utterance")
+        return Recognition({"joy": 0.75, "neutral": 0.25}, quality={"audio": 1.0})
+
+
+@dataclass
+class Memory:
+    """A sink in memory whose first `failures` attempts fail."""
+
+    name: str = "memory"
+    failures: int = 0
+    events: list[EmotionEvent] = field(default_factory=list)
+
+    async def publish(self, event: EmotionEvent) -> None:
+        """Keep the event, or fail."""
+        if self.failures:
+            self.failures -= 1
+            raise OSError("disk full")
+        self.events.append(event)
+
+
+def build(recognized: Recognized) -> EmotionEvent:
+    """An event of this test."""
+    return build_event(
+        recognized.utterance,
+        recognized.recognition,
+        session="s",
+        dialogue="d",
+        turn=recognized.turn,
+        node="node",
+        source="bursts",
+        model=ModelInfo("rule", "0" * 64),
+        include_text=False,
+        latency_ms=recognized.latency_ms,
+    )
+
+
+async def no_wait(_: float) -> None:
+    """Time passes at once, but others get their turn."""
+    await asyncio.sleep(0)
+
+
+async def run(
+    source: Bursts,
+    sinks: Sequence[live.Sink],
+    rule: Rule | None = None,
+    stop: asyncio.Event | None = None,
+    grace_seconds: float = 60.0,
+) -> live.RunSummary:
+    """Run it with the real cutter."""
+    return await live.run(
+        source,
+        UtteranceCutter(loud, participant="p"),
+        Worker(rule or Rule()),
+        sinks,
+        build=build,
+        stop=stop or asyncio.Event(),
+        sleep=no_wait,
+        grace_seconds=grace_seconds,
+    )
+
+
+async def test_each_utterance_becomes_one_event_on_every_sink(tmp_path: Path) -> None:
+    """Events come in the order of speech, the same on all sinks, and the summary counts them."""
+    memory = Memory()
+    async with JsonlSink(tmp_path / "events.jsonl") as jsonl:
+        summary = await run(Bursts(3), [memory, jsonl])
+    assert [event.turn for event in memory.events] == [0, 1, 2]
+    starts = [event.window.start for event in memory.events]
+    assert starts == pytest.approx([1.0, 5.0, 9.0], abs=0.6)
+    written = (tmp_path / "events.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in written] == [e.to_json() for e in memory.events]
+    assert all(event.latency_ms["queue"] >= 0 for event in memory.events)
+    assert (summary.utterances, summary.failed, summary.dropped) == (3, 0, 0)
+    assert summary.undelivered == {}
+    assert summary.media_seconds == pytest.approx(12.0)
+    assert summary.first_event_at is not None
+
+
+async def test_nothing_said_is_no_event() -> None:
+    """Silence ends in a summary of nothing."""
+    memory = Memory()
+    summary = await run(Bursts(0), [memory])
+    assert memory.events == []
+    assert summary.first_event_at is None
+
+
+async def test_a_failing_utterance_ends_itself_only(caplog: pytest.LogCaptureFixture) -> None:
+    """The others are recognised, and the failure is one line in the log."""
+    memory = Memory()
+    summary = await run(Bursts(3), [memory], Rule(fails_at={1}))
+    assert [event.turn for event in memory.events] == [0, 2]
+    assert (summary.utterances, summary.failed) == (2, 1)
+    (line,) = caplog.messages
+    assert line.endswith("not recognised: a bad utterance")
+
+
+async def test_a_failing_sink_is_retried_alone() -> None:
+    """It gets every event in the end, in order; the other sink never waits for it."""
+
+    class Patient(Memory):
+        """Fails until the other sink has everything."""
+
+        async def publish(self, event: EmotionEvent) -> None:
+            self.failures = int(len(steady.events) < 3)
+            await super().publish(event)
+
+    steady, patient = Memory(), Patient("patient")
+    summary = await run(Bursts(3), [patient, steady])
+    assert patient.events == steady.events
+    assert summary.undelivered == {}
+
+
+async def test_a_dead_sink_is_given_up_and_reported() -> None:
+    """At the end there is no waiting for ever, and what was lost is counted."""
+    steady, dead = Memory(), Memory("dead", failures=1_000_000_000)
+    summary = await run(Bursts(2), [dead, steady], grace_seconds=0.01)
+    assert len(steady.events) == 2
+    assert summary.undelivered == {"dead": 2}
+
+
+async def test_stopping_finishes_the_utterance_in_progress() -> None:
+    """Stopped in the middle of a burst, its first half is recognised and published."""
+    memory, stop, source = Memory(), asyncio.Event(), Bursts(1_000)
+
+    class Watched(UtteranceCutter):
+        """Stops the run in the middle of the second burst."""
+
+        def push(self, item: AudioChunk | VideoFrame) -> list[Utterance]:
+            if item.time >= PERIOD_SECONDS + 1.5:
+                stop.set()
+            return super().push(item)
+
+    summary = await live.run(
+        source,
+        Watched(loud, participant="p"),
+        Worker(Rule()),
+        [memory],
+        build=build,
+        stop=stop,
+    )
+    assert len(memory.events) == summary.utterances == 2
+    assert PERIOD_SECONDS + 1.3 < memory.events[1].window.end < PERIOD_SECONDS + 2.0
+
+
+async def test_a_live_source_drops_the_oldest_waiting_utterances() -> None:
+    """When recognition is too slow the newest are kept, and the next event tells the loss."""
+    memory, gate = Memory(), threading.Event()
+    source = Bursts(live.WAITING_UTTERANCES + 4, live=True)
+    source.at_end = gate.set
+    summary = await run(source, [memory], Rule(gate=gate))
+    assert summary.dropped == 3
+    starts = [round(event.window.start / PERIOD_SECONDS) for event in memory.events]
+    assert starts == [0, 4, 5, 6, 7]
+    degraded = [event.degraded for event in memory.events]
+    assert degraded == [(), ("utterances dropped before this one: 3",), (), (), ()]
+
+
+async def test_a_file_waits_for_recognition() -> None:
+    """Read at full speed, a file is held back and nothing is lost."""
+    memory, gate, source = Memory(), threading.Event(), Bursts(live.WAITING_UTTERANCES + 8)
+    running = asyncio.create_task(run(source, [memory], Rule(gate=gate)))
+    seen = -1
+    while source.given != seen:  # until it does not move any more
+        seen = source.given
+        for _ in range(200):
+            await asyncio.sleep(0)
+    assert seen / 10 <= (live.WAITING_UTTERANCES + 3) * PERIOD_SECONDS
+    gate.set()
+    summary = await running
+    assert summary.dropped == 0
+    assert len(memory.events) == live.WAITING_UTTERANCES + 8
+
+
+async def test_a_source_that_breaks_ends_the_run_but_loses_nothing() -> None:
+    """What was read before is recognised, also the utterance in progress."""
+    memory, source = Memory(), Bursts(2)
+
+    class Broken(UtteranceCutter):
+        """Breaks in the middle of the second burst."""
+
+        def push(self, item: AudioChunk | VideoFrame) -> list[Utterance]:
+            if item.time >= PERIOD_SECONDS + 1.5:
+                raise ConnectionError("unplugged")
+            return super().push(item)
+
+    cutter = Broken(loud, participant="p")
+    summary = await live.run(
+        source, cutter, Worker(Rule()), [memory], build=build, stop=asyncio.Event()
+    )
+    assert len(memory.events) == 2
+    assert str(summary.failure) == "unplugged"
+
+
+async def test_aborting_does_not_wait_for_the_worker() -> None:
+    """A second Ctrl-C cancels the run while an utterance is being recognised."""
+    gate, memory, rule = threading.Event(), Memory(), Rule()
+    rule.gate = gate
+    running = asyncio.create_task(run(Bursts(2), [memory], rule))
+    while not rule.starts:  # noqa: ASYNC110 - another thread sets it
+        await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    gate.set()
+    assert memory.events == []
