@@ -101,7 +101,7 @@ class PromptSpec:
     """Ends a turn; the label is scored after it."""
     max_text_tokens: int = 96
     """A longer transcript keeps its last tokens."""
-    context_tokens: int = 512
+    context_tokens: int = 1024
     """Budget of a dialogue; when it is reached the oldest half is dropped once."""
 
 
@@ -117,6 +117,8 @@ class LlmSpec:
     """r of LoRA (Hu et al., 2022); 0 trains no LoRA."""
     lora_alpha: int = 32
     """Scale of LoRA."""
+    lora_first_layer: int = 10
+    """Layers below it keep the base weights: a sixth less training time on CPU."""
     lora_targets: tuple[str, ...] = (
         "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
     )  # fmt: skip
@@ -173,7 +175,7 @@ def paper(**changes: Any) -> ModelSpec:
         ),
         audio=AudioSpec(feature_set="ComParE_2016", hop_seconds=2.0, hidden=0),
         prompt=PromptSpec(context_tokens=2048),
-        llm=LlmSpec(base="lmsys/vicuna-7b-v1.5", hidden_size=4096),
+        llm=LlmSpec(base="lmsys/vicuna-7b-v1.5", hidden_size=4096, lora_first_layer=0),
         evidence=False,
     )
     return dataclasses.replace(spec, **changes)

@@ -1,0 +1,133 @@
+"""The whole network: turns of dialogues in, label scores of every turn out.
+
+Letters in shapes: B dialogues, T tokens, n turns in all, K tokens of a modality,
+D features, E emotions, H width of the LLM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from engine.model.fusion import Fusion, audio_features, video_features
+from engine.model.prompt import Prompt, PromptBuilder, TurnShape
+from engine.model.spec import LlmSpec, ModelSpec
+
+
+@dataclass(frozen=True, eq=False)
+class TurnInputs:
+    """One turn after the encoders: what the LLM is given of it."""
+
+    speaker: str
+    """Any name that is stable in the dialogue."""
+    text: str | None = None
+    """Words; None where they are absent."""
+    video: Tensor | None = None
+    """(K, D) pooled DenseNet features of the video tokens; None where absent."""
+    audio: Tensor | None = None
+    """(K, D) features of the audio tokens, one per window; None where absent."""
+    video_scores: Tensor | None = None
+    """(E,) log-probabilities of the face encoder alone."""
+    audio_scores: Tensor | None = None
+    """(E,) log-probabilities of the speech encoder alone."""
+
+    @property
+    def shape(self) -> TurnShape:
+        """What the prompt needs."""
+        video = 0 if self.video is None else len(self.video)
+        audio = 0 if self.audio is None else len(self.audio)
+        return TurnShape(self.speaker, self.text, video, audio)
+
+
+class EmotionModel(nn.Module):
+    """LLM, fusion and prompt under one spec."""
+
+    label_tokens: Tensor
+
+    def __init__(self, spec: ModelSpec, llm: nn.Module, tokenizer: Any) -> None:
+        """Wrap a causal LM of transformers, with or without LoRA on it.
+
+        Raises:
+            ValueError: the LLM is not of the width that the spec says.
+        """
+        super().__init__()
+        self.spec = spec
+        self.llm: Any = llm
+        width = llm.config.hidden_size  # type: ignore[union-attr]
+        if width != spec.llm.hidden_size:
+            raise ValueError(f"{spec.llm.base} is {width} wide, the spec says {spec.llm.hidden_size}")
+        self.prompt = PromptBuilder(tokenizer, spec.prompt)
+        embeddings = self.llm.get_input_embeddings().weight
+        self.fusion = Fusion(spec, gain=float(embeddings.detach().float().square().mean().sqrt()))
+        labels = torch.tensor(self.prompt.label_ids(spec.labels))
+        self.register_buffer("label_tokens", labels, persistent=False)
+
+    def forward(self, dialogues: Sequence[Sequence[TurnInputs]]) -> Tensor:
+        """Label scores of every turn of every dialogue, in order: (n, E)."""
+        prompts = [self.prompt.build([turn.shape for turn in turns]) for turns in dialogues]
+        hidden = self._read(self.embed(prompts, dialogues))
+        rows = torch.cat([torch.full((len(p.cues),), i) for i, p in enumerate(prompts)])
+        columns = torch.cat([torch.from_numpy(p.cues) for p in prompts])
+        turns = [turn for dialogue in dialogues for turn in dialogue]
+        return self.score(hidden[rows, columns], turns)
+
+    def embed(self, prompts: Sequence[Prompt], dialogues: Sequence[Sequence[TurnInputs]]) -> Tensor:
+        """Input embeddings, padded at the end: (B, T, H)."""
+        ids = pad_sequence([torch.from_numpy(p.ids) for p in prompts], batch_first=True)
+        tokens = self.llm.get_input_embeddings()(ids.clamp_min(0))
+        turns = [turn for dialogue in dialogues for turn in dialogue]
+        video = [turn.video for turn in turns if turn.video is not None]
+        audio = [turn.audio for turn in turns if turn.audio is not None]
+        return self.fusion.embed(
+            ids,
+            tokens,
+            torch.cat(video) if video else torch.zeros(0, video_features(self.spec)),
+            torch.cat(audio) if audio else torch.zeros(0, audio_features(self.spec)),
+        )
+
+    def score(self, hidden: Tensor, turns: Sequence[TurnInputs]) -> Tensor:
+        """Label scores from (n, H) states at the cues, plus the encoders' evidence: (n, E)."""
+        head = self.llm.get_output_embeddings().weight[self.label_tokens]
+        scores = functional.linear(hidden, head.to(hidden.dtype)).float()
+        if not self.spec.evidence:
+            return scores
+        none = torch.zeros(len(self.spec.labels))
+        evidence = [
+            torch.stack([none if s is None else s for s in (turn.audio_scores, turn.video_scores)])
+            for turn in turns
+        ]
+        return scores + self.fusion.weigh_evidence(torch.stack(evidence))
+
+    def _read(self, embeddings: Tensor) -> Tensor:
+        """Last hidden states. Padding is at the end, so the causal mask alone is right."""
+        decoder = self.llm.get_decoder()
+        return decoder(inputs_embeds=embeddings, use_cache=False).last_hidden_state  # type: ignore[no-any-return]
+
+
+def load_base(path: Path, dtype: torch.dtype = torch.float32) -> tuple[nn.Module, Any]:
+    """The base LLM, frozen, and its tokenizer, from a folder of transformers."""
+    llm = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+    llm.requires_grad_(False)
+    return llm, AutoTokenizer.from_pretrained(path)
+
+
+def add_lora(llm: Any, spec: LlmSpec) -> nn.Module:
+    """Put LoRA on the layers of the spec (no dropout: it costs a third of the speed on CPU)."""
+    layers = list(range(spec.lora_first_layer, llm.config.num_hidden_layers))
+    config = LoraConfig(
+        r=spec.lora_rank,
+        lora_alpha=spec.lora_alpha,
+        target_modules=list(spec.lora_targets),
+        layers_to_transform=layers,
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(llm, config)

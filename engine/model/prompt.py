@@ -1,0 +1,137 @@
+"""The append-only prompt: ids of a dialogue and where its labels are scored.
+
+    <instruction>
+    A:<video tokens><audio tokens> I just feel like someone reached down my throat ->
+    B:<video tokens><audio tokens> Oh! ->
+
+Turns are tokenised piece by piece, so the prompt of a dialogue is always a prefix of
+the prompt of the same dialogue with more turns. The answer is never written: the label
+is scored at the cue, so no past label, predicted or true, is in the history. Speakers
+are letters in their order of appearance, as a live system knows no names.
+
+A position that an embedding fills (not a token of the vocabulary) has a negative id.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.model.spec import PromptSpec
+
+VIDEO, AUDIO = -1, -2
+"""Slots that a video or an audio token fills."""
+NO_TEXT, NO_AUDIO, NO_VIDEO = -3, -4, -5
+"""Slots of the learned absent tokens."""
+
+_PLAIN = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014", "''\"\"--") | {0x2026: "..."}
+_SPECIAL = re.compile(r"<\|.*?\|>|</?s>|\[/?INST\]")
+
+
+@dataclass(frozen=True)
+class TurnShape:
+    """What the prompt needs to know of a turn."""
+
+    speaker: str
+    """Any name; the prompt shows a letter."""
+    text: str | None
+    """Words; None or blank where they are unknown."""
+    video_tokens: int
+    """0 where the video is absent."""
+    audio_tokens: int
+    """0 where the audio is absent."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """Ids of a dialogue of T tokens and n turns."""
+
+    ids: NDArray[np.int64]
+    """(T,) token ids; negative where an embedding is filled in."""
+    cues: NDArray[np.int64]
+    """(n,) position at which the label of each turn is scored."""
+
+
+class PromptBuilder:
+    """Builds prompts with one tokenizer; training, export and live use no other."""
+
+    def __init__(self, tokenizer: Any, spec: PromptSpec) -> None:
+        """Tokenise what never changes."""
+        self._tokenizer = tokenizer
+        self._spec = spec
+        self._cue = self._encode(spec.cue)
+        self._end = self._encode("\n")
+        self.instruction: list[int] = list(tokenizer(spec.instruction).input_ids)
+
+    def label_ids(self, labels: Sequence[str]) -> list[int]:
+        """The token that stands for each label: the first after a space.
+
+        Raises:
+            ValueError: two labels begin with the same token of this base model.
+        """
+        first = [self._encode(f" {label}")[0] for label in labels]
+        if len(set(first)) != len(first):
+            raise ValueError(f"labels {', '.join(labels)} do not differ in their first token")
+        return first
+
+    def build(self, turns: Sequence[TurnShape]) -> Prompt:
+        """Ids and cue positions of a whole dialogue."""
+        ids = list(self.instruction)
+        cues = []
+        letters = _letters(turns)
+        for turn, letter in zip(turns, letters, strict=True):
+            ids += self._turn(turn, letter)
+            cues.append(len(ids) - 1)
+            ids += self._end
+        return Prompt(np.array(ids[: cues[-1] + 1]), np.array(cues))
+
+    def turn_length(self, turn: TurnShape) -> int:
+        """Tokens that a turn takes."""
+        return len(self._turn(turn, "A")) + len(self._end)
+
+    def _turn(self, turn: TurnShape, letter: str) -> list[int]:
+        video = [VIDEO] * turn.video_tokens or [NO_VIDEO]
+        audio = [AUDIO] * turn.audio_tokens or [NO_AUDIO]
+        text = clean_text(turn.text)
+        words = self._encode(f" {text}")[-self._spec.max_text_tokens :] if text else [NO_TEXT]
+        return [*self._encode(f"{letter}:"), *video, *audio, *words, *self._cue]
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False).input_ids)
+
+
+def clean_text(text: str | None) -> str:
+    """One line in plain punctuation, with nothing that a tokenizer reads as a special token.
+
+    Typographic quotes, dashes and ellipses become ASCII: a recogniser of speech writes
+    none, and each costs three tokens.
+    """
+    plain = (text or "").translate(_PLAIN)
+    printable = "".join(c if c.isprintable() else " " for c in plain)
+    while _SPECIAL.search(printable):
+        printable = _SPECIAL.sub(" ", printable)
+    return " ".join(printable.split())
+
+
+def recent_turns(lengths: Sequence[int], budget: int) -> int:
+    """Index of the first turn to keep so that the kept lengths stay within the budget.
+
+    When the budget is exceeded the older half is dropped at once, so that the prompt
+    changes seldom and a cache of it stays valid between.
+    """
+    first = 0
+    for index in range(len(lengths)):
+        while first < index and sum(lengths[first : index + 1]) > budget:
+            first += (index - first + 1) // 2
+    return first
+
+
+def _letters(turns: Sequence[TurnShape]) -> list[str]:
+    order: dict[str, int] = {}
+    numbers = [order.setdefault(turn.speaker, len(order)) for turn in turns]
+    return [chr(ord("A") + number % 26) for number in numbers]

@@ -1,0 +1,64 @@
+"""openSMILE functionals of speech corpora, computed once and cached.
+
+The cache is content-addressed: the file name is a digest of the audio spec and of the
+clips' names and sizes, so another window length or another copy gets another cache.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from engine.model.encoders import OpenSmile
+from engine.model.inputs import audio_windows, clean_samples
+from engine.model.spec import AudioSpec
+from training.datasets.speech import SpeechClip, load_audio
+from training.progress import progress_bar
+
+SAVE_EVERY = 200
+"""Clips between two writes of the cache: what a kill can lose."""
+
+
+def speech_features(
+    clips: Sequence[SpeechClip], spec: AudioSpec, cache: Path
+) -> list[NDArray[np.float32]]:
+    """Functionals of the windows of every clip: one (W, D) array each."""
+    path = cache / f"speech-{_digest(clips, spec)}.safetensors"
+    done = load_file(path) if path.exists() else {}
+    missing = [clip for clip in clips if _key(clip) not in done]
+    if missing:
+        encoder = OpenSmile(spec)
+        with progress_bar() as bar:
+            task = bar.add_task("openSMILE", total=len(clips), completed=len(done), note="")
+            for count, clip in enumerate(missing, start=1):
+                windows = audio_windows(clean_samples(load_audio(clip.path)), spec)
+                done[_key(clip)] = encoder(windows)
+                bar.update(task, advance=1, note=clip.corpus)
+                if count % SAVE_EVERY == 0 or count == len(missing):
+                    _save(done, path)
+    return [done[_key(clip)] for clip in clips]
+
+
+def _key(clip: SpeechClip) -> str:
+    return f"{clip.corpus}/{clip.path.stem}"
+
+
+def _digest(clips: Sequence[SpeechClip], spec: AudioSpec) -> str:
+    numbers = {**dataclasses.asdict(spec), "hidden": 0}
+    files = sorted([_key(clip), clip.path.stat().st_size] for clip in clips)
+    return hashlib.sha256(json.dumps([numbers, files]).encode()).hexdigest()[:16]
+
+
+def _save(tensors: dict[str, NDArray[np.float32]], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial)
+    os.replace(partial, path)

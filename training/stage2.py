@@ -1,0 +1,244 @@
+"""Train LoRA and adapters on MELD dialogues: stage 2 of BeMERC, emotion at the cue.
+
+    python -m training.stage2 --meld FOLDER --faces FOLDER --speech FOLDER \\
+        --face runs/compact/face --speech-encoder runs/compact/speech
+
+A dialogue is one sequence with a loss at every turn's cue. The first epochs are text
+only, with the other modalities absent; the last ones are composed: a turn gets a face
+and a voice with its label from the face and speech corpora (`training.compose`), and
+modalities are dropped at random, so that every subset of them works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.model.model import EmotionModel, TurnInputs, add_lora, load_base
+from engine.model.spec import ModelSpec, compact
+from export.models import resolve
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.datasets.dialogues import Dialogue
+from training.datasets.labels import MELD_INDEX
+from training.datasets.meld import read_meld
+from training.metrics import scores
+from training.progress import console, progress_bar
+
+
+@dataclass(frozen=True)
+class Stage2Training:
+    """Hyper-parameters; the paper gives none of them, these are ours."""
+
+    text_epochs: int = 2
+    composed_epochs: int = 1
+    batch_tokens: int = 700
+    """Padded tokens of a batch; a longer dialogue is a batch of its own."""
+    learning_rate: float = 5e-4
+    """Peak for LoRA; rises over the first twentieth, then falls to zero."""
+    adapter_learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    save_every: int = 50
+    """Batches between checkpoints."""
+    seed: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Sequence2:
+    """One training sequence: turns and a distribution over the labels for each."""
+
+    turns: tuple[TurnInputs, ...]
+    targets: Tensor
+    """(n, E), rows sum to 1."""
+
+
+def text_sequences(dialogues: Sequence[Dialogue]) -> list[Sequence2]:
+    """Dialogues with words alone."""
+    out = []
+    for dialogue in dialogues:
+        turns = tuple(TurnInputs(u.speaker, u.text) for u in dialogue.utterances)
+        truth = torch.tensor([MELD_INDEX[u.emotion] for u in dialogue.utterances])
+        out.append(Sequence2(turns, functional.one_hot(truth, len(MELD_INDEX)).float()))
+    return out
+
+
+EpochSource = Callable[[random.Random], list[Sequence2]]
+"""Makes the sequences of one composed epoch."""
+
+
+def fit(
+    model: EmotionModel,
+    train: Sequence[Dialogue],
+    dev: Sequence[Dialogue],
+    composed: EpochSource,
+    options: Stage2Training,
+    out: Path,
+) -> None:
+    """Train, resuming from the last checkpoint; the best composed epoch on dev is kept."""
+    lora = [p for p in model.llm.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": lora, "peak": options.learning_rate},
+            {"params": list(model.fusion.parameters()), "peak": options.adapter_learning_rate},
+        ],
+        lr=options.learning_rate,
+        weight_decay=options.weight_decay,
+    )
+    modules = {"llm": model.llm, "fusion": model.fusion}
+    checkpoint, epochs = out / "last.safetensors", options.text_epochs + options.composed_epochs
+    state = {"epoch": 0, "step": 0, "best": 0.0}
+    if checkpoint.exists():
+        state |= load_checkpoint(checkpoint, modules, optimizer)
+        console.print(f"resuming at epoch {state['epoch'] + 1}, batch {state['step']}")
+    for epoch in range(int(state["epoch"]), epochs):
+        text_only = epoch < options.text_epochs
+        rng = random.Random(f"{options.seed}/{epoch}")
+        sequences = text_sequences(train) if text_only else composed(rng)
+        batches = make_batches(model, sequences, options.batch_tokens, rng)
+        first = int(state["step"]) if epoch == state["epoch"] else 0
+        with progress_bar() as bar:
+            task = bar.add_task(f"stage 2 epoch {epoch + 1}/{epochs}", total=len(batches), note="")
+            bar.update(task, completed=first)
+            for step in range(first, len(batches)):
+                done = (epoch + step / len(batches)) / epochs
+                for group in optimizer.param_groups:
+                    group["lr"] = group["peak"] * min(done * 20, (1 - done) / 0.95)
+                loss = train_step(model, batches[step], optimizer, text_only)
+                bar.update(task, advance=1, note=f"loss {loss:.3f}")
+                if (step + 1) % options.save_every == 0:
+                    progress = {"epoch": epoch, "step": step + 1, "best": state["best"]}
+                    save_checkpoint(checkpoint, modules, optimizer, progress)
+                    console.print(f"epoch {epoch + 1} batch {step + 1}/{len(batches)} {loss:.3f}")
+        f1 = dev_weighted_f1(model, text_sequences(dev))
+        console.print(f"epoch {epoch + 1}: dev text weighted F1 {f1:.4f}")
+        if text_only or f1 > state["best"]:
+            state["best"] = 0.0 if text_only else f1
+            save_trained(model, out, {"epoch": epoch + 1, "dev_text_weighted_f1": f1})
+        progress = {"epoch": epoch + 1, "step": 0, "best": state["best"]}
+        save_checkpoint(checkpoint, modules, optimizer, progress)
+
+
+def train_step(
+    model: EmotionModel, batch: Sequence[Sequence2], optimizer: torch.optim.Optimizer, frozen: bool
+) -> float:
+    """One update; returns the loss. `frozen` keeps the gradient out of adapters and absent tokens."""
+    model.train()
+    with _frozen(model.fusion, frozen):
+        predicted = model([sequence.turns for sequence in batch])
+    loss = functional.cross_entropy(predicted, torch.cat([s.targets for s in batch]))
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], 1.0)
+    optimizer.step()
+    return float(loss.detach())
+
+
+def make_batches(
+    model: EmotionModel, sequences: Sequence[Sequence2], tokens: int, rng: random.Random
+) -> list[list[Sequence2]]:
+    """Sequences of like length together, so that little is padding; batches in random order."""
+    sized = [(_length(model, sequence), rng.random(), sequence) for sequence in sequences]
+    batches: list[list[Sequence2]] = []
+    batch: list[Sequence2] = []
+    for length, _, sequence in sorted(sized, key=lambda item: item[:2]):
+        if batch and length * (len(batch) + 1) > tokens:
+            batches.append(batch)
+            batch = []
+        batch.append(sequence)
+    if batch:
+        batches.append(batch)
+    rng.shuffle(batches)
+    return batches
+
+
+@torch.inference_mode()
+def dev_weighted_f1(model: EmotionModel, sequences: Sequence[Sequence2]) -> float:
+    """Weighted F1 over all turns of the sequences."""
+    model.eval()
+    truth, predicted = [], []
+    for batch in make_batches(model, sequences, 1400, random.Random(0)):
+        predicted.append(model([sequence.turns for sequence in batch]).softmax(1))
+        truth.append(torch.cat([sequence.targets for sequence in batch]).argmax(1))
+    return scores(
+        model.spec.labels, torch.cat(truth).numpy(), torch.cat(predicted).numpy()
+    ).weighted_f1
+
+
+def save_trained(model: EmotionModel, out: Path, figures: dict[str, float]) -> None:
+    """Write what stage 2 trained: LoRA in bfloat16's range is enough, kept as float16; adapters."""
+    out.mkdir(parents=True, exist_ok=True)
+    lora = {n: p.detach().half() for n, p in model.llm.named_parameters() if p.requires_grad}
+    save_file(lora, out / "lora.safetensors")
+    fusion = {n: p.detach().contiguous() for n, p in model.fusion.state_dict().items()}
+    save_file(fusion, out / "fusion.safetensors")
+    (out / "stage2.json").write_text(json.dumps(figures, indent=2) + "\n")
+
+
+@contextmanager
+def _frozen(module: nn.Module, frozen: bool) -> Iterator[None]:
+    module.requires_grad_(not frozen)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)
+
+
+def _length(model: EmotionModel, sequence: Sequence2) -> int:
+    return len(model.prompt.build([turn.shape for turn in sequence.turns]).ids)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.stage2",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--meld", type=Path, required=True, help="folder with MELD's csv files")
+    parser.add_argument("--faces", type=Path, required=True, help="folder with FER2013")
+    parser.add_argument("--speech", type=Path, required=True, help="folder with speech corpora")
+    parser.add_argument("--runs", type=Path, default=Path("runs/compact"), help="trained encoders")
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
+    parser.add_argument("--text-epochs", type=int, default=Stage2Training.text_epochs)
+    parser.add_argument("--composed-epochs", type=int, default=Stage2Training.composed_epochs)
+    parser.add_argument("--seed", type=int, default=Stage2Training.seed)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    spec = compact()
+    model = build_model(spec)
+    train = read_meld(options.meld / "train_sent_emo.csv")
+    dev = read_meld(options.meld / "dev_sent_emo.csv")
+
+    def composed(rng: random.Random) -> list[Sequence2]:
+        from training.compose import compose_epoch, load_bank
+
+        bank = load_bank(spec, options.faces, options.speech, options.runs, options.cache)
+        return compose_epoch(train, bank, rng)
+
+    settings = Stage2Training(
+        text_epochs=options.text_epochs,
+        composed_epochs=options.composed_epochs,
+        seed=options.seed,
+    )
+    fit(model, train, dev, composed, settings, options.runs / "stage2")
+
+
+def build_model(spec: ModelSpec) -> EmotionModel:
+    """The base LLM with fresh LoRA and adapters."""
+    llm, tokenizer = load_base(resolve(spec.llm.base))
+    return EmotionModel(spec, add_lora(llm, spec.llm), tokenizer)
+
+
+if __name__ == "__main__":
+    main()
