@@ -5,6 +5,7 @@ Letters: N images, L = 7 labels in the order of `MELD_LABELS`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ USAGES = ("Training", "PublicTest", "PrivateTest")
 """The splits of fer2013.csv."""
 
 LAYOUT = "fer2013.csv (emotion,pixels,Usage) with FERPlus's fer2013new.csv beside it"
+PLUS_LAYOUT = "FERPlus's fer2013new.csv beside fer2013.csv, from github.com/microsoft/FERPlus"
 PARQUET_LAYOUT = "a parquet with the columns image (48x48 grey JPEG or PNG), label and votes_*"
 
 _FER_INDEX = [MELD_INDEX[FER2013_TO_MELD[name]] for name in FER2013_NAMES]
@@ -97,11 +99,12 @@ def _file_in(folder: Path, usage: str | None) -> Path:
 
 
 def ferplus_majority(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The majority of 7: which of the seven emotions most annotators of an image saw.
+    """The majority of 7: which of the seven emotions got the most votes.
 
     Contempt, unknown and NF (not a face) are no emotions of the set: an image where one of them
     has more votes than each of the seven has no majority, nor has one without votes. Equal votes
-    go to the emotion that comes first in FERPlus's own columns, as its authors' argmax does.
+    go to the emotion that comes first in FERPlus's columns. This is a plurality; the majority
+    mode of FERPlus's own training also drops images where no emotion has more than half.
 
     Args:
         counts: (N, 10) votes in the order of `FERPLUS_COLUMNS`.
@@ -127,23 +130,10 @@ def _assemble(
 
 def _read_csv(path: Path, usage: str | None) -> Fer2013:
     faces = read_table(path, ("emotion", "pixels", "Usage"), LAYOUT)
-    votes = read_table(
-        path.with_name("fer2013new.csv"),
-        ("Usage", *FERPLUS_COLUMNS),
-        "FERPlus's fer2013new.csv beside fer2013.csv, from github.com/microsoft/FERPlus",
-    )
-    if len(faces) != len(votes):
-        raise UserError(
-            f"{path} has {len(faces)} rows and {votes[0].path if votes else 'fer2013new.csv'} "
-            f"{len(votes)}: they correspond row by row, take both unchanged"
-        )
+    votes = read_table(path.with_name("fer2013new.csv"), ("Usage", *FERPLUS_COLUMNS), PLUS_LAYOUT)
     images, labels, counts = [], [], []
-    for face, vote in zip(faces, votes, strict=True):
-        if face.cells["Usage"] != vote.cells["Usage"]:
-            raise vote.error(
-                f"Usage is {vote.cells['Usage']!r} but {face.cells['Usage']!r} in {path.name}: "
-                "the rows correspond in order, take both files unchanged"
-            )
+    for face, vote in itertools.zip_longest(faces, votes):
+        _check_pair(path, face, vote)
         if usage is None or face.cells["Usage"] == usage:
             images.append(_pixels(face))
             labels.append(_fer_label(face.cells["emotion"], f"{path}, line {face.number}"))
@@ -151,6 +141,18 @@ def _read_csv(path: Path, usage: str | None) -> Fer2013:
     if not images:
         raise UserError(f"{path}: no rows of usage {usage or 'any'}; expected {LAYOUT}")
     return _assemble(np.stack(images), np.array(labels, np.int64), np.array(counts, np.int64))
+
+
+def _check_pair(path: Path, face: Row | None, vote: Row | None) -> None:
+    """Check that a row of fer2013.csv and one of fer2013new.csv can be of the same picture."""
+    advice = "the rows correspond in order, take both files unchanged"
+    if face is None or vote is None:
+        shorter = path.name if face is None else "fer2013new.csv"
+        raise UserError(f"{path}: {shorter} has fewer rows than the other; {advice}")
+    if face.cells["Usage"] != vote.cells["Usage"]:
+        raise vote.error(
+            f"Usage is {vote.cells['Usage']!r} but {face.cells['Usage']!r} in {path.name}; {advice}"
+        )
 
 
 def _counts(row: Row) -> list[int]:

@@ -1,0 +1,58 @@
+"""Dialogues and the repair of their text."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training.datasets.dialogues import DialogueUtterance, group_dialogues, repair_text
+
+UTTERANCE = DialogueUtterance("0", 0, "Ross", "Hi.", "neutral", None, None, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("broken", "repaired"),
+    [
+        ("you\x92re", "you\u2019re"),
+        ("wait\x85", "wait\u2026"),
+        ("you\u00e2\u20ac\u2122re", "you\u2019re"),
+        ("caf\u00c3\u00a9", "caf\u00e9"),
+        ("a\x81b", "ab"),
+    ],
+)
+def test_broken_punctuation(broken: str, repaired: str) -> None:
+    """C1 controls and doubly encoded characters become what was meant."""
+    assert repair_text(broken) == repaired
+
+
+@pytest.mark.parametrize(
+    "text", ["caf\u00e9", "you\u2019re", "\u00c3 la carte \u2019", "100 \u20ac"]
+)
+def test_sound_text_stays(text: str) -> None:
+    """Text that is not broken is not touched."""
+    assert repair_text(text) == text
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(max_codepoint=0x7E)))
+def test_ascii_is_never_touched(text: str) -> None:
+    """Plain text comes back unchanged."""
+    assert repair_text(text) == text
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 99)), unique=True))
+def test_grouping_keeps_every_utterance(ids: list[tuple[str, int]]) -> None:
+    """Every utterance is in the dialogue of its id, in the order of the utterance ids."""
+    utterances = [
+        dataclasses.replace(UTTERANCE, dialogue_id=dialogue, utterance_id=number)
+        for dialogue, number in ids
+    ]
+    dialogues = group_dialogues(utterances)
+    assert [dialogue.id for dialogue in dialogues] == list(dict.fromkeys(key for key, _ in ids))
+    for dialogue in dialogues:
+        numbers = [utterance.utterance_id for utterance in dialogue.utterances]
+        assert numbers == sorted(number for key, number in ids if key == dialogue.id)
