@@ -1,0 +1,150 @@
+"""Container in, chunks and frames out, on one clock; what is damaged is skipped and counted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import av
+import av.error
+
+from stream.errors import UserError
+from stream.media import AudioChunk, VideoFrame
+from stream.sources.base import MediaItem
+from stream.sources.container import Location, OpenMedia, open_media
+from stream.sources.pictures import FrameLimiter, upright_image
+from stream.sources.sound import MonoResampler
+
+_log = logging.getLogger(__name__)
+
+_MICROSECONDS = 1_000_000
+_MAX_BAD_READS = 64  # in a row; then the rest of the container is given up
+_BACK_SECONDS = 1.0
+_AHEAD_SECONDS = 3600.0
+
+
+class TrackClock:
+    """Timestamps of one track as media seconds.
+
+    A track whose time jumps back (two recordings in one file), or ahead by more than an hour
+    (a damaged timestamp), goes on where it was. Smaller steps ahead are real pauses.
+
+    Args:
+        origin: Timestamp, in seconds, at which the media starts.
+    """
+
+    def __init__(self, origin: float) -> None:
+        self._offset = -origin
+        self._next = 0.0
+
+    def place(self, timestamp: float | None, duration: float) -> float:
+        """Media seconds of the next frame; a frame without a timestamp follows the last.
+
+        Args:
+            timestamp: Seconds, as the container says.
+            duration: Seconds until the frame after it is expected.
+        """
+        time = self._next if timestamp is None else timestamp + self._offset
+        if timestamp is not None and not -_BACK_SECONDS <= time - self._next <= _AHEAD_SECONDS:
+            self._offset = self._next - timestamp
+            time = self._next
+        self._next = time + duration
+        return time
+
+
+class MediaReader:
+    """Reads one container. It blocks, and one thread at a time may use it.
+
+    Args:
+        location: Where the container is.
+        audio: Whether to read sound; a container without it is then refused.
+        video: Whether to read pictures, if there are any.
+
+    Raises:
+        UserError: The container cannot be read, or lacks sound.
+    """
+
+    def __init__(self, location: Location, *, audio: bool = True, video: bool = True) -> None:
+        self._location = location
+        self._media: OpenMedia = open_media(location, audio=audio, video=video)
+        self.has_audio = self._media.audio is not None
+        """Whether it gives sound."""
+        self.has_video = self._media.video is not None
+        """Whether it gives pictures."""
+        self.skipped_packets = 0
+        """Packets and frames so far that could not be decoded."""
+        origin = (self._media.container.start_time or 0) / _MICROSECONDS
+        self._audio_clock, self._video_clock = TrackClock(origin), TrackClock(origin)
+        self._resampler = MonoResampler()
+        self._limiter = FrameLimiter()
+
+    def close(self) -> None:
+        """Close the container."""
+        self._media.container.close()
+
+    def __iter__(self) -> Iterator[MediaItem]:
+        """Chunks and frames in the order in which they are stored.
+
+        Raises:
+            UserError: A live stream broke off.
+        """
+        for packet in self._packets():
+            try:
+                frames = [] if packet.is_corrupt else packet.decode()
+            except av.error.EOFError:
+                continue  # the decoder was already empty
+            except (av.error.FFmpegError, ValueError, MemoryError):
+                self.skipped_packets += 1
+                continue
+            self.skipped_packets += packet.is_corrupt
+            for frame in frames:
+                yield from self._items(frame)
+        yield from self._resampler.flush()
+
+    def _packets(self) -> Iterator[av.Packet[av.stream.Stream]]:
+        tracks = [track for track in (self._media.audio, self._media.video) if track is not None]
+        bad_reads = 0
+        while bad_reads < _MAX_BAD_READS:
+            try:
+                for packet in self._media.container.demux(*tracks):
+                    bad_reads = 0
+                    yield packet
+                return
+            except (av.error.FFmpegError, OSError) as error:
+                if self._location.live:
+                    raise UserError(
+                        f"{self._location.shown} stopped sending; check the camera or server, "
+                        "then start again"
+                    ) from error
+                bad_reads += 1
+                self.skipped_packets += 1
+        _log.warning("gave up the rest of %s: too much of it is damaged", self._location.shown)
+
+    def _items(self, frame: object) -> Iterator[MediaItem]:
+        try:
+            if isinstance(frame, av.AudioFrame):
+                yield from self._chunks(frame)
+            elif isinstance(frame, av.VideoFrame):
+                yield from self._pictures(frame)
+        except (av.error.FFmpegError, ValueError, MemoryError):
+            self.skipped_packets += 1
+
+    def _chunks(self, frame: av.AudioFrame) -> Iterator[AudioChunk]:
+        duration = frame.samples / frame.sample_rate if frame.sample_rate else 0.0
+        time = self._audio_clock.place(_timestamp(frame), duration)
+        yield from self._resampler.push(frame, time)
+
+    def _pictures(self, frame: av.VideoFrame) -> Iterator[VideoFrame]:
+        track = self._media.video
+        assert track is not None
+        duration = 1 / float(track.average_rate) if track.average_rate else 0.04
+        time = max(0.0, self._video_clock.place(_timestamp(frame), duration))
+        if frame.is_corrupt:
+            self.skipped_packets += 1
+        elif self._limiter.passes(time):
+            yield VideoFrame(time, upright_image(frame, float(track.sample_aspect_ratio or 1)))
+
+
+def _timestamp(frame: av.AudioFrame | av.VideoFrame) -> float | None:
+    ticks = frame.pts if frame.pts is not None else frame.dts
+    return None if ticks is None or frame.time_base is None else float(ticks * frame.time_base)
