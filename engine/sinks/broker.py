@@ -45,19 +45,49 @@ async def embedded_broker(
         try:
             yield f"mqtt://{HOST}:{_port(broker)}"
         finally:
-            # A client that never finished its handshake can hold the server open.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SHUTDOWN_SECONDS):
-                    await broker.shutdown()
+            await broker.end()
     finally:
         quiet.setLevel(level)
 
 
-async def _start(port: int | None, plugins: Plugins) -> Broker:
+class _Broker(Broker):
+    """amqtt's broker, but no connection outlives it.
+
+    amqtt forgets to close the connection of a client that never says CONNECT.
+    """
+
+    async def start(self) -> None:
+        self._clients: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
+        await super().start()
+
+    async def stream_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
+        serving = asyncio.create_task(super().stream_connected(reader, writer, listener_name))
+        self._clients[writer] = serving
+        try:
+            await serving
+        finally:
+            del self._clients[writer]
+            writer.close()
+
+    async def end(self) -> None:
+        """Shut down within bounded time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SHUTDOWN_SECONDS):
+                await self.shutdown()
+        left = dict(self._clients)
+        for writer in left:
+            writer.transport.abort()
+        if left:
+            await asyncio.wait(left.values(), timeout=SHUTDOWN_SECONDS)
+
+
+async def _start(port: int | None, plugins: Plugins) -> _Broker:
     reason = ""
     for candidate in (PORT, 0) if port is None else (port,):
         listener = {"type": "tcp", "bind": f"{HOST}:{candidate}"}
-        broker = Broker({"listeners": {"default": listener}, "plugins": dict(plugins)})
+        broker = _Broker({"listeners": {"default": listener}, "plugins": dict(plugins)})
         try:
             await broker.start()
         except BrokerError as error:

@@ -118,7 +118,9 @@ async def connect(
         async with asyncio.timeout(seconds):
             await client.__aenter__()
     except BaseException as error:
-        # aiomqtt leaves the socket of a failed handshake open.
+        # aiomqtt leaves the socket of a failed handshake open, and its own callback
+        # stumbles over a cancelled one.
+        client._client.on_disconnect = None
         client._client.disconnect()
         if isinstance(error, TimeoutError):
             raise aiomqtt.MqttError("no answer") from None

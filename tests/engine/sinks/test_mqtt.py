@@ -1,0 +1,256 @@
+"""The MQTT sink against a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from engine.events import EmotionEvent
+from engine.sinks import MqttSink, Sink, embedded_broker
+from engine.sinks.connection import BrokerAddress
+from stream.errors import UserError
+
+NODE = "bemerc/v1/desk"
+ROSS = f"{NODE}/src/talk.mp4/p/ross"
+
+
+@pytest.fixture
+def make_sink(model: Any) -> Any:
+    """Make a sink of the node `desk` and the source `talk.mp4`."""
+
+    def make(url: str, **options: Any) -> MqttSink:
+        return MqttSink(
+            url,
+            node="desk",
+            source="talk.mp4",
+            model=model,
+            version="0.1.0",
+            labels=("joy", "anger"),
+            **options,
+        )
+
+    return make
+
+
+class Gate:
+    """Waits between attempts until the test opens the gate."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.open = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        """Stand in for `asyncio.sleep`."""
+        assert seconds > 0
+        self.reached.set()
+        await self.open.wait()
+
+
+async def wait(event: asyncio.Event) -> None:
+    """Wait for an event that must come."""
+    await asyncio.wait_for(event.wait(), 60)
+
+
+async def test_event_and_state(
+    broker: str, make_sink: Any, make_event: Any, observing: Any
+) -> None:
+    """A subscriber gets the event, and the label as the state of the participant."""
+    event = make_event()
+    async with observing(broker, f"{NODE}/src/+/p/+/+") as observer:
+        sink: Sink = make_sink(broker)
+        async with sink:
+            await sink.publish(event)
+            topic, payload = await observer.next()
+            assert topic == f"{ROSS}/utterance"
+            assert EmotionEvent.loads(payload) == event
+            assert await observer.next() == (f"{ROSS}/state", "joy")
+        assert await observer.next() == (f"{ROSS}/state", "")
+
+
+async def test_what_is_retained(
+    broker: str, make_sink: Any, make_event: Any, observing: Any, read_retained: Any
+) -> None:
+    """A late subscriber finds who runs; after leaving, nothing about people is left."""
+    async with observing(broker, f"{ROSS}/state") as observer:
+        async with make_sink(broker) as sink:
+            await sink.publish(make_event())
+            await observer.next()
+            found = await read_retained(broker)
+            info = json.loads(found.pop(f"{NODE}/info"))
+            assert info["labels"] == ["joy", "anger"]
+            assert info["version"] == "0.1.0"
+            assert info["model"]["name"] == "compact"
+            assert found == {
+                f"{NODE}/status": "online",
+                f"{NODE}/src/talk.mp4/status": "online",
+                f"{ROSS}/state": "joy",
+            }
+        found = await read_retained(broker)
+        del found[f"{NODE}/info"]
+        assert found == {
+            f"{NODE}/status": "offline",
+            f"{NODE}/src/talk.mp4/status": "offline",
+        }
+
+
+async def test_nothing_to_go_by_has_no_label(
+    broker: str, make_sink: Any, make_event: Any, observing: Any
+) -> None:
+    """The state after an abstention is `unknown`, not the label that the model would guess."""
+    event = make_event()
+    object.__setattr__(event.emotion, "abstained", True)
+    async with observing(broker, f"{ROSS}/state") as observer, make_sink(broker) as sink:
+        await sink.publish(event)
+        assert await observer.next() == (f"{ROSS}/state", "unknown")
+
+
+async def test_last_will(
+    broker: str, line: Any, make_sink: Any, observing: Any, read_retained: Any
+) -> None:
+    """When the connection breaks without a goodbye, the broker says and retains `offline`."""
+    gate = Gate()
+    async with observing(broker, f"{NODE}/status") as observer:
+        async with make_sink(line.url, sleep=gate.sleep, drain_seconds=0):
+            await observer.until("/status", "online")
+            line.cut()
+            await observer.until("/status", "offline")
+            assert (await read_retained(broker))[f"{NODE}/status"] == "offline"
+
+
+async def test_comes_back_after_a_broken_connection(
+    broker: str, line: Any, make_sink: Any, make_event: Any, observing: Any
+) -> None:
+    """The node is `online` again, and what happened meanwhile is delivered."""
+    gate = Gate()
+    async with observing(broker) as observer, make_sink(line.url, sleep=gate.sleep) as sink:
+        await observer.until("/status", "online")
+        line.cut()
+        await observer.until("desk/status", "offline")
+        await sink.publish(make_event(id="late"))
+        await wait(gate.reached)
+        line.whole = True
+        gate.open.set()
+        await observer.until("desk/status", "online")
+        _, payload = await observer.next("/utterance")
+        assert EmotionEvent.loads(payload).id == "late"
+
+
+async def test_redelivers_in_order_after_a_broker_restart(
+    make_sink: Any, make_event: Any, observing: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Events made while the broker is away arrive in order, with the ids they had."""
+    gate = Gate()
+    async with contextlib.AsyncExitStack() as stack:
+        async with embedded_broker(0) as url:
+            sink = make_sink(url, sleep=gate.sleep)
+            await stack.enter_async_context(sink)
+        await wait(gate.reached)
+        sent = [make_event(id=f"event-{n}", turn=n) for n in range(5)]
+        for event in sent:
+            await sink.publish(event)
+        assert sink.waiting == 5
+        async with (
+            embedded_broker(BrokerAddress.parse(url).port) as again,
+            observing(again) as observer,
+        ):
+            gate.open.set()
+            got = [await observer.next("/utterance") for _ in sent]
+            assert [EmotionEvent.loads(payload) for _, payload in got] == sent
+            await sink.__aexit__(None, None, None)
+            assert sink.waiting == sink.dropped == 0
+    messages = [record.getMessage() for record in caplog.records]
+    assert [text for text in messages if "lost mqtt://" in text]
+    assert f"MQTT: connected to {url} again" in messages
+
+
+async def test_a_broker_that_stays_away_costs_the_oldest_events(
+    make_sink: Any, make_event: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The outbox is bounded, publishing never waits, and leaving says what was lost."""
+    gate = Gate()
+    async with contextlib.AsyncExitStack() as stack:
+        async with embedded_broker(0) as url:
+            sink = make_sink(url, sleep=gate.sleep, outbox_limit=2, drain_seconds=0)
+            await stack.enter_async_context(sink)
+        await wait(gate.reached)
+        for n in range(5):
+            await sink.publish(make_event(turn=n))
+        assert sink.dropped == 3
+        assert sink.waiting == 2
+    assert f"MQTT: 5 events were not delivered to {url}" in caplog.text
+
+
+async def test_leaving_delivers_what_waits(
+    broker: str, make_sink: Any, make_event: Any, observing: Any
+) -> None:
+    """Events published just before the end still arrive, and `offline` after them."""
+    async with observing(broker) as observer:
+        async with make_sink(broker) as sink:
+            for n in range(3):
+                await sink.publish(make_event(turn=n))
+        got = [await observer.next("/utterance") for _ in range(3)]
+        assert [EmotionEvent.loads(payload).turn for _, payload in got] == [0, 1, 2]
+        await observer.until("desk/status", "offline")
+
+
+async def test_a_hasty_end_still_says_offline(
+    broker: str, make_sink: Any, make_event: Any, observing: Any
+) -> None:
+    """With no time to drain, the node still says `offline` and takes the state back."""
+    async with observing(broker) as observer:
+        async with make_sink(broker, drain_seconds=0) as sink:
+            await sink.publish(make_event())
+            await observer.until("/state", "joy")
+        await observer.until("/state", "")
+        await observer.until("desk/status", "offline")
+
+
+@pytest.fixture
+def passwords(tmp_path: Path) -> Path:
+    """A password file with the user `ann`, password `sesame`."""
+    path = tmp_path / "passwords"
+    path.write_text(f"ann:{PasswordHash((Argon2Hasher(),)).hash('sesame')}\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [("ann:swordfish@", "refused this user and password"), ("", "wants a user and password")],
+)
+async def test_wrong_password(
+    passwords: Path, make_sink: Any, caplog: Any, user: str, message: str
+) -> None:
+    """A refused user is told in one line what to correct, without the password."""
+    caplog.set_level(logging.DEBUG)
+    plugins = {"amqtt.plugins.authentication.FileAuthPlugin": {"password_file": str(passwords)}}
+    async with embedded_broker(0, plugins) as url:
+        with pytest.raises(UserError, match=message) as caught:
+            await make_sink(url.replace("//", f"//{user}")).__aenter__()
+    assert "\n" not in str(caught.value)
+    assert "swordfish" not in f"{caught.value}{caplog.text}"
+
+
+async def test_right_password(passwords: Path, make_sink: Any, caplog: Any) -> None:
+    """A user with the right password gets in."""
+    caplog.set_level(logging.DEBUG)
+    plugins = {"amqtt.plugins.authentication.FileAuthPlugin": {"password_file": str(passwords)}}
+    async with embedded_broker(0, plugins) as url:
+        async with make_sink(url.replace("//", "//ann:sesame@")) as sink:
+            assert sink.waiting == 0
+    assert "sesame" not in caplog.text
+
+
+async def test_unreachable(make_sink: Any) -> None:
+    """Where nothing listens, entering the sink is a UserError."""
+    async with embedded_broker(0) as url:
+        pass
+    with pytest.raises(UserError, match="start the broker or correct the URL"):
+        await make_sink(url).__aenter__()
