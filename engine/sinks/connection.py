@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import ssl
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ FORM = "mqtt://[user:password@]host[:port] or mqtts://..., special characters pe
 CONNECT_SECONDS = 10.0
 _REFUSED = {134, 135}
 """Reason codes: bad user name or password, not authorised."""
+_ERRNO = re.compile(r"\[Errno -?\d+\] ")
 
 # paho logs each lost connection as an error; the callers here say it in their own words.
 _quiet = logging.getLogger(f"{__name__}.paho")
@@ -176,7 +178,7 @@ def explain(address: BrokerAddress, error: aiomqtt.MqttError) -> UserError:
             f"the MQTT broker {address} refused this user and password;"
             f" correct them in the URL: {FORM}"
         )
-    reason = " ".join(str(error).split()) or "no answer"
+    reason = _ERRNO.sub("", " ".join(str(error).split())) or "no answer"
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return UserError(
             f"the certificate of the MQTT broker {address} is not trusted ({reason}); use the"

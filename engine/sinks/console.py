@@ -15,6 +15,8 @@ from engine.events import EmotionEvent
 from engine.sinks import wording
 
 BAR_CELLS = 10
+WIDE = 100
+"""Columns of a terminal from which there is room for the bar and the latency."""
 FRAME_LINES = 6
 """Lines of the terminal that the table's title, head and borders need."""
 
@@ -66,34 +68,37 @@ class ConsoleSink:
 
     def _table(self) -> Table:
         table = Table(title="Emotion expressed, per utterance", expand=True)
+        wide = self._console.width >= WIDE
         for column in ("time", "who"):
             table.add_column(column, no_wrap=True)
         table.add_column("said", no_wrap=True, overflow="ellipsis", ratio=1)
         for column in ("expressed", "from"):
             table.add_column(column, no_wrap=True)
-        table.add_column("took", no_wrap=True, justify="right")
+        if wide:
+            table.add_column("took", no_wrap=True, justify="right")
         for event in self._recent:
-            table.add_row(*(Text(_encodable(self._console, cell)) for cell in _cells(event)))
+            cells = _cells(event, wide)
+            table.add_row(*(Text(_encodable(self._console, cell)) for cell in cells))
         return table
 
 
-def _cells(event: EmotionEvent) -> tuple[str, ...]:
-    return (
+def _cells(event: EmotionEvent, wide: bool) -> tuple[str, ...]:
+    cells = (
         wording.window(event),
         wording.printable(event.participant, 20),
         wording.quotation(event),
-        _bar(event),
+        _expressed(event, wide),
         "+".join(event.modalities.used) or "nothing",
-        wording.latency(event),
     )
+    return (*cells, wording.latency(event)) if wide else cells
 
 
-def _bar(event: EmotionEvent) -> str:
+def _expressed(event: EmotionEvent, wide: bool) -> str:
     if event.emotion.abstained:
         return wording.emotion(event)
     filled = round(event.emotion.confidence * BAR_CELLS)
-    bar = "█" * filled + "░" * (BAR_CELLS - filled)
-    return f"{bar} {event.emotion.confidence:4.0%} {wording.printable(event.emotion.label, 20)}"
+    bar = "█" * filled + "░" * (BAR_CELLS - filled) + " " if wide else ""
+    return f"{bar}{event.emotion.confidence:4.0%} {wording.printable(event.emotion.label, 20)}"
 
 
 def print_line(console: Console, text: str) -> None:

@@ -119,9 +119,9 @@ class MqttSink:
         """Hand the event over for delivery; never waits for the broker."""
         if self._task.done():
             await self._task  # a defect: say so instead of filling the outbox
-        before = self._outbox.dropped
+        none_dropped = not self.dropped
         self._outbox.put(event)
-        if self._outbox.dropped > before == 0:
+        if none_dropped and self.dropped:
             logger.warning("MQTT: the broker is away for too long, the oldest events are dropped")
 
     async def __aexit__(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine import checks
@@ -227,6 +227,7 @@ events = st.builds(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events)
 def test_round_trip(event: EmotionEvent) -> None:
     """Every event survives the wire unchanged, as one line of ASCII."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.sinks.topics import UTTERANCES, Topics, is_filter
@@ -19,6 +19,7 @@ def test_topics() -> None:
     assert topics.state("ross") == "bemerc/v1/desk/src/talk.mp4/p/ross/state"
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(), max_size=300))
 def test_a_name_is_one_level(name: str) -> None:
     """Whatever a participant is called, their topic has the same levels and no wildcard."""

@@ -1,0 +1,67 @@
+"""Events in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.sinks import wording
+
+
+def test_line(make_event: Any) -> None:
+    """A line says when, who, what was said, what was expressed, from what and how fast."""
+    assert wording.line(make_event()) == (
+        "0:03.2-0:05.9  ross  “Oh!”  expressed joy 75%  from text+audio (video: no face)  412 ms"
+    )
+
+
+def test_line_without_text(make_event: Any) -> None:
+    """An event without a transcript has no quotation marks."""
+    assert "“" not in wording.line(make_event(text=None))
+
+
+def test_abstention_names_no_emotion(make_event: Any) -> None:
+    """Where there was nothing to go by, no label is shown."""
+    event = make_event()
+    object.__setattr__(event.emotion, "abstained", True)
+    assert "joy" not in wording.line(event)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0:00.0"),
+        (5.94, "0:05.9"),
+        (59.97, "1:00.0"),
+        (3599.96, "1:00:00.0"),
+        (3725.5, "1:02:05.5"),
+        (-1.5, "-0:01.5"),
+        (-0.01, "0:00.0"),
+    ],
+)
+def test_clock(seconds: float, text: str) -> None:
+    """Seconds become minutes and hours without ever showing 60 seconds."""
+    assert wording.clock(seconds) == text
+
+
+def test_hostile_text_is_escaped() -> None:
+    """Escape sequences, line breaks and direction overrides lose their power."""
+    assert wording.printable("a\x1b[2J\r\nb\u202ec\x9b") == r"a\x1b[2J b\u202ec\x9b"
+
+
+def test_emoji_sequences_stay_whole() -> None:
+    """Joiners inside an emoji are not harmful."""
+    assert wording.printable("👩\u200d🔬 né") == "👩\u200d🔬 né"
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(), max_size=400))
+def test_printable_is_one_short_line(text: str) -> None:
+    """Any text becomes one line of valid Unicode of bounded length."""
+    shown = wording.printable(text, 50)
+    assert len(shown) <= 50
+    assert len(shown.splitlines()) <= 1
+    shown.encode()
