@@ -1,7 +1,7 @@
 """openSMILE functionals of speech corpora, computed once and cached.
 
-The cache is content-addressed: the file name is a digest of the audio spec and of the
-clips' names and sizes, so another window length or another copy gets another cache.
+The cache is one file per audio spec; a clip is found in it by corpus, name and size, so
+another window length or another copy of a corpus is computed anew.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ def speech_features(
     clips: Sequence[SpeechClip], spec: AudioSpec, cache: Path
 ) -> list[NDArray[np.float32]]:
     """Functionals of the windows of every clip: one (W, D) array each."""
-    path = cache / f"speech-{_digest(clips, spec)}.safetensors"
+    path = cache / f"speech-{_digest(spec)}.safetensors"
     done = load_file(path) if path.exists() else {}
-    missing = [clip for clip in clips if _key(clip) not in done]
+    missing = [clip for clip in clips if clip_key(clip) not in done]
     if missing:
         encoder = OpenSmile(spec)
         with progress_bar() as bar:
-            task = bar.add_task("openSMILE", total=len(clips), completed=len(done), note="")
+            task = bar.add_task("openSMILE", total=len(missing), note="")
             for count, clip in enumerate(missing, start=1):
                 windows = audio_windows(clean_samples(load_audio(clip.path)), spec)
-                done[_key(clip)] = encoder(windows)
+                done[clip_key(clip)] = encoder(windows)
                 bar.update(task, advance=1, note=clip.corpus)
                 if count % SAVE_EVERY == 0 or count == len(missing):
                     _save(done, path)
-    return [done[_key(clip)] for clip in clips]
+    return [done[clip_key(clip)] for clip in clips]
 
 
-def _key(clip: SpeechClip) -> str:
-    return f"{clip.corpus}/{clip.path.stem}"
+def clip_key(clip: SpeechClip) -> str:
+    """Name of a clip in the caches."""
+    return f"{clip.corpus}/{clip.path.stem}/{clip.path.stat().st_size}"
 
 
-def _digest(clips: Sequence[SpeechClip], spec: AudioSpec) -> str:
+def _digest(spec: AudioSpec) -> str:
     numbers = {**dataclasses.asdict(spec), "hidden": 0}
-    files = sorted([_key(clip), clip.path.stat().st_size] for clip in clips)
-    return hashlib.sha256(json.dumps([numbers, files]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(numbers).encode()).hexdigest()[:16]
 
 
 def _save(tensors: dict[str, NDArray[np.float32]], path: Path) -> None:

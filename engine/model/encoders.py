@@ -6,14 +6,19 @@ Letters in shapes: B pictures, W windows, D features, E emotions.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import opensmile
 import torch
 from numpy.typing import NDArray
+from opensmile.core.define import FeatureLevel, FeatureSet
+from opensmile.core.smile import Smile
 from torch import Tensor, nn
 
-from engine.model.spec import AudioSpec
+from engine.model.densenet import DenseNet
+from engine.model.fusion import pool_frames
+from engine.model.inputs import audio_windows, clean_samples
+from engine.model.spec import AudioSpec, ModelSpec
 from stream.media import SAMPLE_RATE, Samples
 
 
@@ -22,9 +27,9 @@ class OpenSmile:
 
     def __init__(self, spec: AudioSpec) -> None:
         """Load the feature set of `spec`."""
-        self._smile = opensmile.Smile(
-            feature_set=opensmile.FeatureSet[spec.feature_set],
-            feature_level=opensmile.FeatureLevel.Functionals,
+        self._smile = Smile(
+            feature_set=FeatureSet[spec.feature_set],
+            feature_level=FeatureLevel.Functionals,
         )
         self.features = spec.features
 
@@ -73,3 +78,68 @@ class SpeechEncoder(nn.Module):
     def forward(self, functionals: Tensor) -> Tensor:
         """Label scores of windows: (W, D) -> (W, E)."""
         return self.layers(self.standardise(functionals))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """One modality of one utterance, ready for its adapter."""
+
+    tokens: Tensor
+    """(K, D) what the adapter reads."""
+    scores: Tensor | None
+    """(E,) log-probabilities of this encoder alone; None without a classifier."""
+
+
+class Encoders:
+    """Both encoders of a model; the same object serves training, evaluation and live."""
+
+    def __init__(self, spec: ModelSpec, densenet: DenseNet, speech: SpeechEncoder | None) -> None:
+        """Frozen networks of the spec; `speech` is None where the spec has no speech encoder."""
+        self.spec = spec
+        self.densenet = densenet.eval().requires_grad_(False)
+        self.speech = None if speech is None else speech.eval().requires_grad_(False)
+        self._smile: OpenSmile | None = None
+
+    def video(self, pictures: Tensor) -> Encoded:
+        """Encode (F, C, S, S) pictures of an utterance, in order of time."""
+        features, logits = self.frames(pictures)
+        return self.pool(features, logits)
+
+    @torch.inference_mode()
+    def frames(self, pictures: Tensor) -> tuple[Tensor, Tensor | None]:
+        """DenseNet features (F, D) and, with a classifier, label scores (F, E) of pictures."""
+        parts = [self.densenet.encode(part) for part in torch.split(pictures, 64)]
+        features = torch.cat(parts)
+        return features, self.densenet.classifier(features) if self.spec.evidence else None
+
+    @torch.inference_mode()
+    def pool(self, features: Tensor, logits: Tensor | None) -> Encoded:
+        """Video tokens of an utterance from what `frames` gave for it."""
+        tokens = self.spec.video.tokens
+        pooled = pool_frames(features, tokens)
+        if logits is None:
+            return Encoded(pooled, None)
+        means = pool_frames(logits, tokens)[:, : logits.shape[1]]
+        return Encoded(torch.cat([pooled, means.log_softmax(1)], 1), _utterance_scores(logits))
+
+    def audio(self, samples: Samples) -> Encoded:
+        """Encode sound (N,) of an utterance, N at least 1."""
+        self._smile = self._smile or OpenSmile(self.spec.audio)
+        windows = audio_windows(clean_samples(samples), self.spec.audio)
+        return self.functionals(torch.from_numpy(self._smile(windows)))
+
+    @torch.inference_mode()
+    def functionals(self, functionals: Tensor, logits: Tensor | None = None) -> Encoded:
+        """Audio tokens from (W, D) functionals; `logits` (W, E) replace the encoder's own."""
+        if self.speech is None:
+            return Encoded(functionals, None)
+        standardised = self.speech.standardise(functionals)
+        if not self.spec.evidence:
+            return Encoded(standardised, None)
+        logits = self.speech.layers(standardised) if logits is None else logits
+        return Encoded(torch.cat([standardised, logits.log_softmax(1)], 1), _utterance_scores(logits))
+
+
+def _utterance_scores(logits: Tensor) -> Tensor:
+    """Log-probabilities of an utterance from (F, E) logits of its frames or windows: (E,)."""
+    return logits.mean(0).log_softmax(0)

@@ -10,6 +10,8 @@ Letters in shapes: B pictures, H height, W width, C channels, S side, N samples.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.model.spec import AudioSpec, VideoSpec
-from stream.media import SAMPLE_RATE, Image, Samples
+from stream.media import SAMPLE_RATE, Samples
 
 
 def picture_tensor(pictures: NDArray[np.uint8], spec: VideoSpec) -> Tensor:
@@ -37,16 +39,17 @@ def picture_tensor(pictures: NDArray[np.uint8], spec: VideoSpec) -> Tensor:
     return (torch.from_numpy(out).permute(0, 3, 1, 2) / 255 - spec.mean) / spec.std
 
 
-def _fit(picture: Image, size: int, channels: int) -> Image:
+def _fit(picture: NDArray[np.uint8], size: int, channels: int) -> NDArray[Any]:
+    fitted: NDArray[Any] = picture
     if picture.ndim == 3 and channels == 1:
-        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        fitted = cv2.cvtColor(fitted, cv2.COLOR_RGB2GRAY)
     elif picture.ndim == 2 and channels == 3:
-        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
+        fitted = cv2.cvtColor(fitted, cv2.COLOR_GRAY2RGB)
     if picture.shape[:2] != (size, size):
         shrinks = min(picture.shape[:2]) > size
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        picture = cv2.resize(picture, (size, size), interpolation=method)
-    return picture.reshape(size, size, channels)
+        fitted = cv2.resize(fitted, (size, size), interpolation=method)
+    return fitted.reshape(size, size, channels)
 
 
 def audio_windows(samples: Samples, spec: AudioSpec) -> list[Samples]:

@@ -53,7 +53,7 @@ class EmotionModel(nn.Module):
 
     label_tokens: Tensor
 
-    def __init__(self, spec: ModelSpec, llm: nn.Module, tokenizer: Any) -> None:
+    def __init__(self, spec: ModelSpec, llm: Any, tokenizer: Any) -> None:
         """Wrap a causal LM of transformers, with or without LoRA on it.
 
         Raises:
@@ -61,8 +61,8 @@ class EmotionModel(nn.Module):
         """
         super().__init__()
         self.spec = spec
-        self.llm: Any = llm
-        width = llm.config.hidden_size  # type: ignore[union-attr]
+        self.llm = llm
+        width = llm.config.hidden_size
         if width != spec.llm.hidden_size:
             raise ValueError(f"{spec.llm.base} is {width} wide, the spec says {spec.llm.hidden_size}")
         self.prompt = PromptBuilder(tokenizer, spec.prompt)
@@ -113,14 +113,14 @@ class EmotionModel(nn.Module):
         return decoder(inputs_embeds=embeddings, use_cache=False).last_hidden_state  # type: ignore[no-any-return]
 
 
-def load_base(path: Path, dtype: torch.dtype = torch.float32) -> tuple[nn.Module, Any]:
+def load_base(path: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
     """The base LLM, frozen, and its tokenizer, from a folder of transformers."""
     llm = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
     llm.requires_grad_(False)
     return llm, AutoTokenizer.from_pretrained(path)
 
 
-def add_lora(llm: Any, spec: LlmSpec) -> nn.Module:
+def add_lora(llm: Any, spec: LlmSpec) -> Any:
     """Put LoRA on the layers of the spec (no dropout: it costs a third of the speed on CPU)."""
     layers = list(range(spec.lora_first_layer, llm.config.num_hidden_layers))
     config = LoraConfig(

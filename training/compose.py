@@ -1,0 +1,162 @@
+"""Label-conditional composition: words, voices and faces of one label become one turn.
+
+No public corpus here has words, voice and face of conversations together. A MELD turn
+is given windows of a speech clip and pictures of a face that carry its label, from
+training speakers and training pictures. This teaches what a voice and a face of each
+label look like next to the words; figures on such data are reported as composed, never
+as MELD results.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.model.model import TurnInputs
+from training.datasets.dialogues import Dialogue
+from training.datasets.labels import MELD_INDEX
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A voice or a face after its encoder."""
+
+    tokens: Tensor
+    """(K, D) what the adapter reads."""
+    scores: Tensor
+    """(E,) log-probabilities of the encoder alone."""
+    target: Tensor
+    """(E,) distribution over the labels."""
+
+
+Bank = Mapping[int, Sequence[Sample]]
+"""Samples by label index."""
+
+
+@dataclass(frozen=True, eq=False)
+class Banks:
+    """Where composition draws from."""
+
+    voices: Bank
+    faces: Bank
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSequence:
+    """Turns of one dialogue and a distribution over the labels for each."""
+
+    turns: tuple[TurnInputs, ...]
+    targets: Tensor
+    """(n, E), rows sum to 1."""
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """How modalities are dropped in training."""
+
+    text_only_dialogue: float = 0.35
+    """Share of dialogues with no voice and no face at all."""
+    text: float = 0.15
+    """Share of turns without words, in the other dialogues."""
+    audio: float = 0.35
+    video: float = 0.35
+
+
+_NOTHING: Mapping[str, dict[str, Any]] = {
+    "text": {"text": None},
+    "audio": {"audio": None, "audio_scores": None},
+    "video": {"video": None, "video_scores": None},
+}
+
+
+def text_sequence(dialogue: Dialogue) -> TrainingSequence:
+    """A dialogue with words alone."""
+    turns = tuple(TurnInputs(u.speaker, u.text) for u in dialogue.utterances)
+    truth = torch.tensor([MELD_INDEX[u.emotion] for u in dialogue.utterances])
+    return TrainingSequence(turns, functional.one_hot(truth, len(MELD_INDEX)).float())
+
+
+def compose(dialogue: Dialogue, banks: Banks, rng: random.Random) -> TrainingSequence:
+    """Give every turn of a dialogue a voice and a face of its label, where there is one."""
+    words = text_sequence(dialogue)
+    turns = []
+    for turn, utterance in zip(words.turns, dialogue.utterances, strict=True):
+        label = MELD_INDEX[utterance.emotion]
+        turn = with_voice(turn, _draw(banks.voices, label, rng))
+        turns.append(with_face(turn, _draw(banks.faces, label, rng)))
+    return replace(words, turns=tuple(turns))
+
+
+def drop_modalities(
+    sequence: TrainingSequence, dropout: Dropout, rng: random.Random
+) -> TrainingSequence:
+    """Make modalities of turns absent at random; the words stay where nothing else would."""
+    if rng.random() < dropout.text_only_dialogue:
+        turns = [without(turn, "audio", "video") for turn in sequence.turns]
+        return replace(sequence, turns=tuple(turns))
+    turns = []
+    for turn in sequence.turns:
+        chances = {"text": dropout.text, "audio": dropout.audio, "video": dropout.video}
+        dropped = {name for name, chance in chances.items() if rng.random() < chance}
+        left = without(turn, *dropped)
+        nothing = left.text is None and left.audio is None and left.video is None
+        turns.append(without(turn, *(dropped - {"text"})) if nothing else left)
+    return replace(sequence, turns=tuple(turns))
+
+
+def solo_sequences(
+    banks: Banks, count: int, rng: random.Random, turns: int = 8
+) -> list[TrainingSequence]:
+    """Sequences of unrelated turns without words: a voice, a face, or both of one label."""
+    sequences = []
+    for _ in range(count):
+        made = [_solo_turn(f"speaker-{rng.randrange(4)}", banks, rng) for _ in range(turns)]
+        targets = torch.stack([target for _, target in made])
+        sequences.append(TrainingSequence(tuple(turn for turn, _ in made), targets))
+    return sequences
+
+
+def _solo_turn(speaker: str, banks: Banks, rng: random.Random) -> tuple[TurnInputs, Tensor]:
+    kind = rng.choice(("voice", "face", "face", "both"))
+    turn = TurnInputs(speaker)
+    if kind == "voice":
+        voice = _draw_any(banks.voices, rng, balanced=True)
+        return with_voice(turn, voice), voice.target
+    face = _draw_any(banks.faces, rng, balanced=False)
+    if kind == "face":
+        return with_face(turn, face), face.target
+    label = int(face.target.argmax())
+    return with_face(with_voice(turn, _draw(banks.voices, label, rng)), face), face.target
+
+
+def with_voice(turn: TurnInputs, sample: Sample | None) -> TurnInputs:
+    """The turn with a voice; unchanged for None."""
+    return replace(turn, audio=sample.tokens, audio_scores=sample.scores) if sample else turn
+
+
+def with_face(turn: TurnInputs, sample: Sample | None) -> TurnInputs:
+    """The turn with a face; unchanged for None."""
+    return replace(turn, video=sample.tokens, video_scores=sample.scores) if sample else turn
+
+
+def without(turn: TurnInputs, *modalities: str) -> TurnInputs:
+    """The turn with modalities absent."""
+    for name in modalities:
+        turn = replace(turn, **_NOTHING[name])
+    return turn
+
+
+def _draw(bank: Bank, label: int, rng: random.Random) -> Sample | None:
+    samples = bank.get(label)
+    return rng.choice(samples) if samples else None
+
+
+def _draw_any(bank: Bank, rng: random.Random, *, balanced: bool) -> Sample:
+    weights = [1 if balanced else len(samples) for samples in bank.values()]
+    return rng.choice(rng.choices(list(bank.values()), weights)[0])
