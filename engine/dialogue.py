@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.model.model import TurnInputs
 
 
 @dataclass(frozen=True)
@@ -10,6 +14,8 @@ class Turn:
     """One finished utterance in the history of a dialogue."""
 
     speaker: str
-    """Name as it appears in the prompt."""
+    """Name that is stable within the dialogue."""
     text: str | None
     """What was said; None where the words are unknown."""
+    inputs: TurnInputs | None = None
+    """The turn as the recogniser encoded it; None leaves it with its words alone."""

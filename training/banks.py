@@ -11,8 +11,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.model.encoders import Encoded, Encoders
+from engine.model.densenet import DenseNet
+from engine.model.encoders import Encoded, Encoders, SpeechEncoder
 from engine.model.inputs import picture_tensor
+from engine.model.spec import ModelSpec
 from training.augment import augment_faces
 from training.compose import Bank, Sample
 from training.datasets.fer2013 import Fer2013
@@ -84,9 +86,13 @@ def face_bank(
     return _by_label(samples, [int(data.majority[row]) for row in rows])
 
 
-def load_out_of_fold(path: Path) -> dict[str, Tensor]:
-    """Label scores that `training.speech` wrote for its training clips."""
-    return load_file(path)
+def load_encoders(spec: ModelSpec, runs: Path) -> Encoders:
+    """The encoders that `training.face` and `training.speech` wrote below `runs`."""
+    densenet = DenseNet(spec.video.densenet)
+    densenet.load_state_dict(load_file(runs / "face" / "face.safetensors"))
+    speech = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
+    speech.load_state_dict(load_file(runs / "speech" / "speech.safetensors"))
+    return Encoders(spec, densenet, speech)
 
 
 def _choose(data: Fer2013, limit: int | None, rng: random.Random) -> list[int]:

@@ -48,7 +48,7 @@ def load_checkpoint(
         ValueError: the checkpoint belongs to a model of another shape.
     """
     with safe_open(path, framework="pt") as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        tensors = {key: file.get_tensor(key) for key in file.keys()}
         progress: dict[str, Any] = json.loads(file.metadata()["progress"])
     for name, module in modules.items():
         own = _state(module)

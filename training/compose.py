@@ -12,13 +12,13 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from engine.model.model import TurnInputs
+from engine.model.recognizer import without
 from training.datasets.dialogues import Dialogue
 from training.datasets.labels import MELD_INDEX
 
@@ -66,13 +66,6 @@ class Dropout:
     """Share of turns without words, in the other dialogues."""
     audio: float = 0.35
     video: float = 0.35
-
-
-_NOTHING: Mapping[str, dict[str, Any]] = {
-    "text": {"text": None},
-    "audio": {"audio": None, "audio_scores": None},
-    "video": {"video": None, "video_scores": None},
-}
 
 
 def text_sequence(dialogue: Dialogue) -> TrainingSequence:
@@ -143,13 +136,6 @@ def with_voice(turn: TurnInputs, sample: Sample | None) -> TurnInputs:
 def with_face(turn: TurnInputs, sample: Sample | None) -> TurnInputs:
     """The turn with a face; unchanged for None."""
     return replace(turn, video=sample.tokens, video_scores=sample.scores) if sample else turn
-
-
-def without(turn: TurnInputs, *modalities: str) -> TurnInputs:
-    """The turn with modalities absent."""
-    for name in modalities:
-        turn = replace(turn, **_NOTHING[name])
-    return turn
 
 
 def _draw(bank: Bank, label: int, rng: random.Random) -> Sample | None:

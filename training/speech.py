@@ -148,7 +148,9 @@ def evaluate(model: SpeechEncoder, clips: Clips) -> dict[str, float]:
     figures = {}
     for corpus in sorted(set(clips.corpora)):
         own = torch.tensor([name == corpus for name in clips.corpora])
-        recalls = [right[own & (clips.labels == k)].float().mean() for k in clips.labels[own].unique()]
+        recalls = [
+            right[own & (clips.labels == k)].float().mean() for k in clips.labels[own].unique()
+        ]
         figures[corpus] = float(torch.stack(recalls).mean())
     return figures
 

@@ -1,7 +1,8 @@
 """Train LoRA and adapters on MELD dialogues: stage 2 of BeMERC, emotion at the cue.
 
-    python -m training.stage2 --meld FOLDER --faces FOLDER --speech FOLDER \\
-        --face runs/compact/face --speech-encoder runs/compact/speech
+    python -m training.stage2 --meld FOLDER --faces FOLDER --speech FOLDER
+
+The encoders that `training.face` and `training.speech` wrote are read from ``--runs``.
 
 A dialogue is one sequence with a loss at every turn's cue. The first epochs are text
 only, with the other modalities absent; the last ones are composed: a turn gets a face
@@ -12,6 +13,7 @@ modalities are dropped at random, so that every subset of them works.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -20,19 +22,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from safetensors.torch import load_file, save_file
+from torch import nn
 from torch.nn import functional
 
-from engine.model.model import EmotionModel, TurnInputs, add_lora, load_base
+from engine.model.model import EmotionModel, add_lora, load_base
 from engine.model.spec import ModelSpec, compact
 from export.models import resolve
+from training.banks import face_bank, load_encoders, voice_bank
 from training.checkpoint import load_checkpoint, save_checkpoint
+from training.compose import (
+    Banks,
+    Dropout,
+    TrainingSequence,
+    compose,
+    drop_modalities,
+    solo_sequences,
+    text_sequence,
+)
 from training.datasets.dialogues import Dialogue
-from training.datasets.labels import MELD_INDEX
+from training.datasets.fer2013 import read_fer2013
 from training.datasets.meld import read_meld
+from training.datasets.speech import find_speech, speaker_split
 from training.metrics import scores
 from training.progress import console, progress_bar
+
+FACES_PER_LABEL = 2500
+"""Pictures of a label that composition draws from."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +57,10 @@ class Stage2Training:
 
     text_epochs: int = 2
     composed_epochs: int = 1
+    composed_share: float = 0.6
+    """Share of the dialogues in a composed epoch: its tokens cost half as much again."""
+    solo_sequences: int = 250
+    """Sequences of eight turns without words in a composed epoch."""
     batch_tokens: int = 700
     """Padded tokens of a batch; a longer dialogue is a batch of its own."""
     learning_rate: float = 5e-4
@@ -52,26 +72,7 @@ class Stage2Training:
     seed: int = 1
 
 
-@dataclass(frozen=True, eq=False)
-class Sequence2:
-    """One training sequence: turns and a distribution over the labels for each."""
-
-    turns: tuple[TurnInputs, ...]
-    targets: Tensor
-    """(n, E), rows sum to 1."""
-
-
-def text_sequences(dialogues: Sequence[Dialogue]) -> list[Sequence2]:
-    """Dialogues with words alone."""
-    out = []
-    for dialogue in dialogues:
-        turns = tuple(TurnInputs(u.speaker, u.text) for u in dialogue.utterances)
-        truth = torch.tensor([MELD_INDEX[u.emotion] for u in dialogue.utterances])
-        out.append(Sequence2(turns, functional.one_hot(truth, len(MELD_INDEX)).float()))
-    return out
-
-
-EpochSource = Callable[[random.Random], list[Sequence2]]
+EpochSource = Callable[[random.Random], list[TrainingSequence]]
 """Makes the sequences of one composed epoch."""
 
 
@@ -102,7 +103,7 @@ def fit(
     for epoch in range(int(state["epoch"]), epochs):
         text_only = epoch < options.text_epochs
         rng = random.Random(f"{options.seed}/{epoch}")
-        sequences = text_sequences(train) if text_only else composed(rng)
+        sequences = [text_sequence(dialogue) for dialogue in train] if text_only else composed(rng)
         batches = make_batches(model, sequences, options.batch_tokens, rng)
         first = int(state["step"]) if epoch == state["epoch"] else 0
         with progress_bar() as bar:
@@ -118,7 +119,7 @@ def fit(
                     progress = {"epoch": epoch, "step": step + 1, "best": state["best"]}
                     save_checkpoint(checkpoint, modules, optimizer, progress)
                     console.print(f"epoch {epoch + 1} batch {step + 1}/{len(batches)} {loss:.3f}")
-        f1 = dev_weighted_f1(model, text_sequences(dev))
+        f1 = dev_weighted_f1(model, [text_sequence(dialogue) for dialogue in dev])
         console.print(f"epoch {epoch + 1}: dev text weighted F1 {f1:.4f}")
         if text_only or f1 > state["best"]:
             state["best"] = 0.0 if text_only else f1
@@ -128,9 +129,12 @@ def fit(
 
 
 def train_step(
-    model: EmotionModel, batch: Sequence[Sequence2], optimizer: torch.optim.Optimizer, frozen: bool
+    model: EmotionModel,
+    batch: Sequence[TrainingSequence],
+    optimizer: torch.optim.Optimizer,
+    frozen: bool,
 ) -> float:
-    """One update; returns the loss. `frozen` keeps the gradient out of adapters and absent tokens."""
+    """One update; returns the loss. `frozen` spares the adapters and the layers below LoRA."""
     model.train()
     with _frozen(model.fusion, frozen):
         predicted = model([sequence.turns for sequence in batch])
@@ -143,12 +147,12 @@ def train_step(
 
 
 def make_batches(
-    model: EmotionModel, sequences: Sequence[Sequence2], tokens: int, rng: random.Random
-) -> list[list[Sequence2]]:
+    model: EmotionModel, sequences: Sequence[TrainingSequence], tokens: int, rng: random.Random
+) -> list[list[TrainingSequence]]:
     """Sequences of like length together, so that little is padding; batches in random order."""
     sized = [(_length(model, sequence), rng.random(), sequence) for sequence in sequences]
-    batches: list[list[Sequence2]] = []
-    batch: list[Sequence2] = []
+    batches: list[list[TrainingSequence]] = []
+    batch: list[TrainingSequence] = []
     for length, _, sequence in sorted(sized, key=lambda item: item[:2]):
         if batch and length * (len(batch) + 1) > tokens:
             batches.append(batch)
@@ -161,7 +165,7 @@ def make_batches(
 
 
 @torch.inference_mode()
-def dev_weighted_f1(model: EmotionModel, sequences: Sequence[Sequence2]) -> float:
+def dev_weighted_f1(model: EmotionModel, sequences: Sequence[TrainingSequence]) -> float:
     """Weighted F1 over all turns of the sequences."""
     model.eval()
     truth, predicted = [], []
@@ -192,7 +196,7 @@ def _frozen(module: nn.Module, frozen: bool) -> Iterator[None]:
         module.requires_grad_(True)
 
 
-def _length(model: EmotionModel, sequence: Sequence2) -> int:
+def _length(model: EmotionModel, sequence: TrainingSequence) -> int:
     return len(model.prompt.build([turn.shape for turn in sequence.turns]).ids)
 
 
@@ -210,6 +214,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument("--text-epochs", type=int, default=Stage2Training.text_epochs)
     parser.add_argument("--composed-epochs", type=int, default=Stage2Training.composed_epochs)
+    parser.add_argument("--composed-share", type=float, default=Stage2Training.composed_share)
+    parser.add_argument("--solo-sequences", type=int, default=Stage2Training.solo_sequences)
     parser.add_argument("--seed", type=int, default=Stage2Training.seed)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args(arguments)
@@ -220,18 +226,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train = read_meld(options.meld / "train_sent_emo.csv")
     dev = read_meld(options.meld / "dev_sent_emo.csv")
 
-    def composed(rng: random.Random) -> list[Sequence2]:
-        from training.compose import compose_epoch, load_bank
+    banks = functools.cache(lambda: training_banks(spec, options))
 
-        bank = load_bank(spec, options.faces, options.speech, options.runs, options.cache)
-        return compose_epoch(train, bank, rng)
+    def composed(rng: random.Random) -> list[TrainingSequence]:
+        chosen = rng.sample(train, round(len(train) * settings.composed_share))
+        sequences = [
+            drop_modalities(compose(dialogue, banks(), rng), Dropout(), rng) for dialogue in chosen
+        ]
+        return sequences + solo_sequences(banks(), settings.solo_sequences, rng)
 
     settings = Stage2Training(
         text_epochs=options.text_epochs,
         composed_epochs=options.composed_epochs,
+        composed_share=options.composed_share,
+        solo_sequences=options.solo_sequences,
         seed=options.seed,
     )
     fit(model, train, dev, composed, settings, options.runs / "stage2")
+
+
+def training_banks(spec: ModelSpec, options: argparse.Namespace) -> Banks:
+    """Voices of the training speakers, scored out of fold, and augmented training faces."""
+    encoders = load_encoders(spec, options.runs)
+    clips, _ = speaker_split(find_speech(options.speech))
+    unseen = load_file(options.runs / "speech" / "out_of_fold.safetensors")
+    faces = read_fer2013(options.faces, usage="Training")
+    return Banks(
+        voices=voice_bank(encoders, clips, options.cache, unseen),
+        faces=face_bank(encoders, faces, limit=FACES_PER_LABEL, seed=options.seed),
+    )
 
 
 def build_model(spec: ModelSpec) -> EmotionModel:

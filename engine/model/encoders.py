@@ -137,7 +137,9 @@ class Encoders:
         if not self.spec.evidence:
             return Encoded(standardised, None)
         logits = self.speech.layers(standardised) if logits is None else logits
-        return Encoded(torch.cat([standardised, logits.log_softmax(1)], 1), _utterance_scores(logits))
+        return Encoded(
+            torch.cat([standardised, logits.log_softmax(1)], 1), _utterance_scores(logits)
+        )
 
 
 def _utterance_scores(logits: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
@@ -64,7 +65,9 @@ class EmotionModel(nn.Module):
         self.llm = llm
         width = llm.config.hidden_size
         if width != spec.llm.hidden_size:
-            raise ValueError(f"{spec.llm.base} is {width} wide, the spec says {spec.llm.hidden_size}")
+            raise ValueError(
+                f"{spec.llm.base} is {width} wide, the spec says {spec.llm.hidden_size}"
+            )
         self.prompt = PromptBuilder(tokenizer, spec.prompt)
         embeddings = self.llm.get_input_embeddings().weight
         self.fusion = Fusion(spec, gain=float(embeddings.detach().float().square().mean().sqrt()))
@@ -79,6 +82,27 @@ class EmotionModel(nn.Module):
         columns = torch.cat([torch.from_numpy(p.cues) for p in prompts])
         turns = [turn for dialogue in dialogues for turn in dialogue]
         return self.score(hidden[rows, columns], turns)
+
+    def score_variants(
+        self, history: Sequence[TurnInputs], variants: Sequence[TurnInputs]
+    ) -> Tensor:
+        """Label scores of alternatives of one next turn, all after the same history: (n, E).
+
+        The history is read once; only the turn itself is read for each variant.
+        """
+        prompts = [self.prompt.build([t.shape for t in (*history, v)]) for v in variants]
+        start = self.prompt.history_length([turn.shape for turn in history])
+        shared = Prompt(prompts[0].ids[:start], np.empty(0, np.int64))
+        decoder = self.llm.get_decoder()
+        read = decoder(inputs_embeds=self.embed([shared], [history]), use_cache=True)
+        read.past_key_values.batch_repeat_interleave(len(variants))
+        endings = [Prompt(p.ids[start:], p.cues[-1:] - start) for p in prompts]
+        hidden = decoder(
+            inputs_embeds=self.embed(endings, [[variant] for variant in variants]),
+            past_key_values=read.past_key_values,
+        ).last_hidden_state
+        cues = torch.tensor([int(ending.cues[0]) for ending in endings])
+        return self.score(hidden[torch.arange(len(variants)), cues], variants)
 
     def embed(self, prompts: Sequence[Prompt], dialogues: Sequence[Sequence[TurnInputs]]) -> Tensor:
         """Input embeddings, padded at the end: (B, T, H)."""

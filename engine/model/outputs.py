@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.model.model import TurnInputs
 
 
 @dataclass(frozen=True)
@@ -13,13 +17,15 @@ class Recognition:
     probabilities: Mapping[str, float]
     """Calibrated probability of every label of the bundle; sums to 1."""
     contributions: Mapping[str, float] = field(default_factory=dict)
-    """Per used modality (`text`, `audio`, `video`): change of the winner's probability it brings."""
+    """Per used modality: how much probability of the winner is due to it."""
     quality: Mapping[str, float] = field(default_factory=dict)
     """Per used modality, 0 to 1: share of frames with a good face, share of unclipped sound, ..."""
     absent: Mapping[str, str] = field(default_factory=dict)
     """Per modality that was not used, why: `no face`, `no audio`, `switched off`, ..."""
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     """Milliseconds per stage: `faces`, `video`, `audio`, `llm`."""
+    inputs: TurnInputs | None = None
+    """The utterance as it was encoded, to remember in the history of the dialogue."""
 
     @property
     def label(self) -> str:

@@ -90,6 +90,10 @@ class PromptBuilder:
             ids += self._end
         return Prompt(np.array(ids[: cues[-1] + 1]), np.array(cues))
 
+    def history_length(self, turns: Sequence[TurnShape]) -> int:
+        """Length of the part of a prompt before the next turn."""
+        return len(self.instruction) + sum(self.turn_length(turn) for turn in turns)
+
     def turn_length(self, turn: TurnShape) -> int:
         """Tokens that a turn takes."""
         return len(self._turn(turn, "A")) + len(self._end)

@@ -1,0 +1,65 @@
+"""Temperatures that make probabilities honest, one for each subset of modalities.
+
+Temperature scaling (Guo et al., 2017, arXiv 1706.04599), fitted on dev data.
+Letters in shapes: n turns, E emotions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Label scores are divided by the temperature of what they were made from."""
+
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+    """By names of modalities joined with `+`, such as `text+video`; 1 where there is none."""
+
+    def __post_init__(self) -> None:
+        """Refuse temperatures that are not positive."""
+        for name, value in self.temperatures.items():
+            if not (isinstance(value, (int, float)) and 0 < value < float("inf")):
+                raise ValueError(
+                    f"temperature of {name!r} must be a positive number, not {value!r}"
+                )
+
+    def probabilities(self, scores: Tensor, used: Sequence[Sequence[str]]) -> Tensor:
+        """(n, E) scores and the modalities of each turn -> (n, E) probabilities."""
+        temperatures = [self.temperatures.get("+".join(names), 1.0) for names in used]
+        return (scores / torch.tensor(temperatures)[:, None]).softmax(1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-safe values."""
+        return {"temperatures": dict(self.temperatures)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ValueError: a key is unknown or a temperature is not positive.
+        """
+        if set(values) != {"temperatures"} or not isinstance(values["temperatures"], dict):
+            raise ValueError("calibration.json must hold one object, temperatures")
+        return cls(values["temperatures"])
+
+
+def fit_temperature(scores: Tensor, truth: Tensor) -> float:
+    """The temperature with the least cross-entropy of (n, E) scores on (n,) label indices."""
+    log_temperature = torch.zeros((), requires_grad=True)
+    optimizer = torch.optim.LBFGS([log_temperature], lr=0.5, max_iter=60)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(scores / log_temperature.exp(), truth)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    return float(log_temperature.detach().exp().clamp(0.05, 20.0))

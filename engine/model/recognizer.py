@@ -1,0 +1,273 @@
+"""A bundle, loaded: one utterance and the dialogue before it in, one `Recognition` out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from engine.dialogue import Turn
+from engine.faces import FaceDetector, Framing, track_faces
+from engine.model.calibration import Calibration
+from engine.model.densenet import DenseNet
+from engine.model.encoders import Encoders, SpeechEncoder
+from engine.model.inputs import picture_tensor
+from engine.model.manifest import verify_bundle
+from engine.model.model import EmotionModel, TurnInputs, add_lora, load_base
+from engine.model.outputs import Recognition
+from engine.model.prompt import clean_text, recent_turns
+from engine.model.spec import ModelSpec
+from stream.errors import UserError
+from stream.media import Utterance
+
+SILENCE = 1e-4
+"""Root mean square below which sound is taken for a muted microphone."""
+
+
+class Recognizer:
+    """Blocking and not thread-safe: one worker thread owns it."""
+
+    def __init__(
+        self,
+        model: EmotionModel,
+        encoders: Encoders,
+        detector: FaceDetector | None,
+        calibration: Calibration,
+        *,
+        bundle_name: str = "unnamed",
+        bundle_sha256: str = "",
+    ) -> None:
+        """Join loaded parts; `load` is the usual way."""
+        self.model = model.eval()
+        self.encoders = encoders
+        self.spec = model.spec
+        self.calibration = calibration
+        self.bundle_name = bundle_name
+        self.bundle_sha256 = bundle_sha256
+        self.labels = model.spec.labels
+        self._detector = detector
+
+    @classmethod
+    def load(
+        cls, bundle: Path, *, base_model: Path, face_detector: Path | None, threads: int = 2
+    ) -> Recognizer:
+        """Verify and load a bundle.
+
+        Args:
+            bundle: folder with a manifest, as `export.bundle` writes it.
+            base_model: folder of the base LLM that the bundle's spec names.
+            face_detector: BlazeFace's tflite file; None where only prepared inputs are scored.
+            threads: of torch.
+
+        Raises:
+            UserError: a file is missing or changed, or spec and weights disagree.
+        """
+        torch.set_num_threads(threads)
+        manifest = verify_bundle(bundle)
+        spec = read_spec(bundle)
+        llm, tokenizer = load_base(base_model)
+        try:
+            model = EmotionModel(spec, _with_lora(llm, spec, bundle), tokenizer)
+            _fill(model.fusion, bundle / "fusion.safetensors")
+            encoders = _load_encoders(spec, bundle)
+            calibration = Calibration.from_dict(_read_json(bundle / "calibration.json"))
+        except (ValueError, KeyError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise UserError(
+                f"{bundle}: spec and weights disagree ({reason}); get the bundle again or train it"
+            ) from error
+        detector = None if face_detector is None else FaceDetector(face_detector)
+        return cls(
+            model,
+            encoders,
+            detector,
+            calibration,
+            bundle_name=manifest.name,
+            bundle_sha256=manifest.sha256,
+        )
+
+    def recognize(self, utterance: Utterance, history: Sequence[Turn]) -> Recognition:
+        """The emotion expressed in an utterance, given the turns before it."""
+        latency: dict[str, float] = {}
+        absent: dict[str, str] = {}
+        quality: dict[str, float] = {}
+        turn = TurnInputs(utterance.participant, clean_text(utterance.text) or None)
+        if turn.text is None:
+            absent["text"] = "no words"
+        else:
+            quality["text"] = 1.0
+        turn = self._add_audio(turn, utterance, absent, quality, latency)
+        turn = self._add_video(turn, utterance, absent, quality, latency)
+        used = [name for name in ("text", "audio", "video") if name not in absent]
+        with _timed(latency, "llm"):
+            probabilities = self._score(turn, used, self._keep(history, turn))
+        full = dict(zip(self.labels, probabilities[0].tolist(), strict=True))
+        winner = int(probabilities[0].argmax())
+        return Recognition(
+            probabilities=full,
+            contributions={
+                name: float(probabilities[0, winner] - row[winner])
+                for name, row in zip(used, probabilities[1:], strict=False)
+            },
+            quality=quality,
+            absent=absent,
+            latency_ms=latency,
+            inputs=turn,
+        )
+
+    @torch.inference_mode()
+    def predict(self, history: Sequence[TurnInputs], variants: Sequence[TurnInputs]) -> Tensor:
+        """Calibrated probabilities (n, E) of variants of the next turn."""
+        scores = self.model.score_variants(history, variants)
+        return self.calibration.probabilities(scores, [used_modalities(v) for v in variants])
+
+    def _score(
+        self, turn: TurnInputs, used: Sequence[str], history: Sequence[TurnInputs]
+    ) -> Tensor:
+        """The turn itself, then the turn without each modality that it has, if it has several."""
+        variants = [turn]
+        if len(used) > 1:
+            variants += [without(turn, name) for name in used]
+        return self.predict(history, variants)
+
+    def _keep(self, history: Sequence[Turn], turn: TurnInputs) -> list[TurnInputs]:
+        past = [one.inputs or TurnInputs(one.speaker, one.text) for one in history]
+        lengths = [self.model.prompt.turn_length(one.shape) for one in (*past, turn)]
+        budget = self.spec.prompt.context_tokens - len(self.model.prompt.instruction)
+        return past[recent_turns(lengths, budget) :]
+
+    def _add_audio(
+        self,
+        turn: TurnInputs,
+        utterance: Utterance,
+        absent: dict[str, str],
+        quality: dict[str, float],
+        latency: dict[str, float],
+    ) -> TurnInputs:
+        samples = np.nan_to_num(utterance.audio, nan=0.0, posinf=1.0, neginf=-1.0)
+        if not len(samples):
+            absent["audio"] = "no audio"
+        elif float(np.sqrt(np.mean(np.square(samples)))) < SILENCE:
+            absent["audio"] = "silence"
+        else:
+            with _timed(latency, "audio"):
+                encoded = self.encoders.audio(samples)
+            quality["audio"] = 1.0 - float(np.mean(np.abs(samples) >= 0.999))
+            return replace(turn, audio=encoded.tokens, audio_scores=encoded.scores)
+        return turn
+
+    def _add_video(
+        self,
+        turn: TurnInputs,
+        utterance: Utterance,
+        absent: dict[str, str],
+        quality: dict[str, float],
+        latency: dict[str, float],
+    ) -> TurnInputs:
+        if not utterance.frames:
+            absent["video"] = "no video"
+            return turn
+        with _timed(latency, "faces"):
+            pictures, quality_video = self._pictures(utterance)
+        if not len(pictures):
+            absent["video"] = "no face"
+            return turn
+        with _timed(latency, "video"):
+            encoded = self.encoders.video(picture_tensor(pictures, self.spec.video))
+        quality["video"] = quality_video
+        return replace(turn, video=encoded.tokens, video_scores=encoded.scores)
+
+    def _pictures(self, utterance: Utterance) -> tuple[list[np.ndarray], float]:  # type: ignore[type-arg]
+        """What the DenseNet looks at: tracked faces, or whole frames, and how good they are."""
+        spec = self.spec.video
+        if spec.source == "frame":
+            return [frame.image for frame in utterance.frames], 1.0
+        if self._detector is None:
+            return [], 0.0
+        framing = Framing(spec.face_scale, spec.face_offset)
+        track = track_faces(utterance.frames, self._detector, spec.size, framing)
+        return [crop.image for crop in track.crops if crop is not None], track.quality
+
+
+def used_modalities(turn: TurnInputs) -> tuple[str, ...]:
+    """Names of the modalities that a turn has."""
+    present = {"text": turn.text, "audio": turn.audio, "video": turn.video}
+    return tuple(name for name, value in present.items() if value is not None)
+
+
+def without(turn: TurnInputs, *modalities: str) -> TurnInputs:
+    """The turn with some modalities absent."""
+    for name in modalities:
+        if name == "text":
+            turn = replace(turn, text=None)
+        elif name == "audio":
+            turn = replace(turn, audio=None, audio_scores=None)
+        else:
+            turn = replace(turn, video=None, video_scores=None)
+    return turn
+
+
+def read_spec(bundle: Path) -> ModelSpec:
+    """The spec of a bundle.
+
+    Raises:
+        UserError: it is missing or has keys or values that no spec has.
+    """
+    try:
+        return ModelSpec.from_dict(_read_json(bundle / "spec.json"))
+    except ValueError as error:
+        raise UserError(f"{bundle / 'spec.json'}: {error}") from error
+
+
+def _read_json(path: Path) -> Mapping[str, object]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; get the bundle again or train it") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON; get the bundle again or train it") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must hold a JSON object; get the bundle again or train it")
+    return values
+
+
+def _with_lora(llm: nn.Module, spec: ModelSpec, bundle: Path) -> nn.Module:
+    """Put the bundle's LoRA on the base and merge it: the same sums with fewer operations."""
+    if not spec.llm.lora_rank:
+        return llm
+    adapted = add_lora(llm, spec.llm)
+    weights = {key: value.float() for key, value in load_file(bundle / "lora.safetensors").items()}
+    expected = {name for name, value in adapted.named_parameters() if value.requires_grad}
+    if set(weights) != expected:
+        raise ValueError("lora.safetensors does not hold the layers that the spec names")
+    adapted.load_state_dict(weights, strict=False)
+    return adapted.merge_and_unload()  # type: ignore[no-any-return]
+
+
+def _load_encoders(spec: ModelSpec, bundle: Path) -> Encoders:
+    densenet = DenseNet(spec.video.densenet)
+    _fill(densenet, bundle / "face.safetensors")
+    speech = None
+    if spec.audio.hidden:
+        speech = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
+        _fill(speech, bundle / "speech.safetensors")
+    return Encoders(spec, densenet, speech)
+
+
+def _fill(module: nn.Module, path: Path) -> None:
+    module.load_state_dict(load_file(path), strict=True)
+
+
+@contextmanager
+def _timed(latency: dict[str, float], stage: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    latency[stage] = 1000 * (time.perf_counter() - began)

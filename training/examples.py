@@ -1,0 +1,159 @@
+"""What `training.evaluate` scores: each corpus as turns with the modalities that it has."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.model.encoders import Encoders
+from engine.model.inputs import picture_tensor
+from engine.model.model import TurnInputs
+from stream.errors import UserError
+from training.banks import face_bank, voice_bank
+from training.compose import Banks, compose
+from training.datasets.dialogues import Dialogue
+from training.datasets.emorynlp import read_emorynlp
+from training.datasets.fer2013 import Fer2013, read_fer2013
+from training.datasets.labels import EMORYNLP_TO_MELD, MELD_LABELS
+from training.datasets.meld import read_meld
+from training.datasets.speech import (
+    DEV_SPEAKERS,
+    TEST_SPEAKERS,
+    SpeechClip,
+    filter_speakers,
+    find_speech,
+    parse_speakers,
+    read_emodb,
+    read_nemo,
+    read_ravdess,
+)
+from training.features import speech_features
+from training.predict import Examples
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to score."""
+
+    path: Path
+    """File or folder of the corpus."""
+    encoders: Encoders
+    """Of the bundle."""
+    labels: tuple[str, ...]
+    """Of the bundle."""
+    cache: Path
+    """Folder of the openSMILE cache."""
+    speakers: str | None = None
+    """`17-20,TP0`, or `dev` or `test`; all for None."""
+    faces: Path | None = None
+    """FER2013 for `composed`."""
+    speech: Path | None = None
+    """Speech corpora for `composed`."""
+    seed: int = 1
+    """Of the composition."""
+
+
+def _label_index(native: str, labels: Sequence[str], to_meld: Mapping[str, str | None]) -> int:
+    """Position of a corpus's own label, or of its MELD counterpart; -1 where there is none."""
+    for name in (native, to_meld.get(native)):
+        if name in labels:
+            return labels.index(name)
+    return -1
+
+
+def _dialogues(
+    dialogues: Sequence[Dialogue], labels: Sequence[str], to_meld: Mapping[str, str | None]
+) -> Examples:
+    turns = tuple(tuple(TurnInputs(u.speaker, u.text) for u in d.utterances) for d in dialogues)
+    truth = [_label_index(u.emotion, labels, to_meld) for d in dialogues for u in d.utterances]
+    return Examples(turns, tuple(truth))
+
+
+def meld(request: Request) -> Examples:
+    """MELD's words."""
+    return _dialogues(read_meld(request.path), request.labels, {})
+
+
+def emorynlp(request: Request) -> Examples:
+    """EmoryNLP's words."""
+    return _dialogues(read_emorynlp(request.path), request.labels, EMORYNLP_TO_MELD)
+
+
+def faces(request: Request, data: Fer2013) -> Examples:
+    """Pictures of FER2013 with FER2013's own label."""
+    turns = []
+    for start in range(0, len(data), 256):
+        pictures = picture_tensor(data.images[start : start + 256], request.encoders.spec.video)
+        features, logits = request.encoders.frames(pictures)
+        for index in range(len(features)):
+            own = slice(index, index + 1)
+            encoded = request.encoders.pool(features[own], None if logits is None else logits[own])
+            turns.append(
+                (TurnInputs("speaker", video=encoded.tokens, video_scores=encoded.scores),)
+            )
+    return Examples(tuple(turns), _meld_indices(data.labels, request.labels))
+
+
+def read_dev_faces(path: Path) -> Fer2013:
+    """A parquet as it is; of a folder or of fer2013.csv the PublicTest split."""
+    return read_fer2013(path, usage=None if path.suffix == ".parquet" else "PublicTest")
+
+
+def ferplus_truth(data: Fer2013, labels: Sequence[str]) -> np.ndarray:  # type: ignore[type-arg]
+    """FERPlus majority of seven of each picture in the bundle's labels, -1 without one."""
+    return np.array(_meld_indices(data.majority, labels))
+
+
+ReadSpeech = Callable[[Path], list[SpeechClip]]
+"""Reads the clips below a folder."""
+
+
+def speech(request: Request, read: ReadSpeech) -> Examples:
+    """Clips of acted speech."""
+    clips = choose_clips(read(request.path), request.speakers)
+    turns = []
+    for functionals in speech_features(clips, request.encoders.spec.audio, request.cache):
+        encoded = request.encoders.functionals(torch.from_numpy(functionals))
+        turns.append((TurnInputs("speaker", audio=encoded.tokens, audio_scores=encoded.scores),))
+    truth = [_label_index(clip.emotion, request.labels, {}) for clip in clips]
+    return Examples(tuple(turns), tuple(truth))
+
+
+def composed(request: Request) -> Examples:
+    """MELD's words with a voice and a face of the same label."""
+    if request.faces is None or request.speech is None:
+        raise UserError("composed needs --faces (FER2013) and --speech (a folder of speech)")
+    clips = choose_clips(find_speech(request.speech), request.speakers)
+    banks = Banks(
+        voices=voice_bank(request.encoders, clips, request.cache),
+        faces=face_bank(request.encoders, read_dev_faces(request.faces)),
+    )
+    rng = random.Random(request.seed)
+    dialogues = read_meld(request.path)
+    turns = tuple(compose(dialogue, banks, rng).turns for dialogue in dialogues)
+    return Examples(turns, _dialogues(dialogues, request.labels, {}).truth)
+
+
+def choose_clips(clips: list[SpeechClip], speakers: str | None) -> list[SpeechClip]:
+    """The clips of the speakers named, or of the dev or test speakers of each corpus."""
+    named = {"dev": DEV_SPEAKERS, "test": TEST_SPEAKERS}.get(speakers or "")
+    if named is not None:
+        kept = [clip for clip in clips if clip.speaker in named[clip.corpus]]
+        if not kept:
+            raise UserError(f"--speakers {speakers}: no clip of these speakers here")
+        return kept
+    return filter_speakers(clips, parse_speakers(speakers)) if speakers else clips
+
+
+def _meld_indices(indices: np.ndarray, labels: Sequence[str]) -> tuple[int, ...]:  # type: ignore[type-arg]
+    names = [MELD_LABELS[index] if index >= 0 else "" for index in indices]
+    return tuple(_label_index(name, labels, {}) for name in names)
+
+
+SPEECH = {"ravdess": read_ravdess, "emodb": read_emodb, "nemo": read_nemo}
+"""Readers of the speech corpora by name."""
