@@ -97,6 +97,7 @@ class UtteranceCutter:
         elif piece.time - heard_until > _LONGEST_FILL:
             self._end_sound()
             done += self._release(wait=False)
+            self.timeline.drop(piece.time - _SCREEN_SECONDS)
             self._heard = sample_index(piece.time)
         self.timeline.push(piece)
         self._listen()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,7 @@ def _open(location: Location) -> InputContainer:
     shown, wait = location.shown, location.timeout_seconds
     not_media = f"{shown} is no readable audio or video: damaged, cut off or of another kind"
     next_step = "try to play it, and export or record it again"
+    started = time.monotonic()
     try:
         container = av.open(
             location.url,
@@ -99,7 +101,8 @@ def _open(location: Location) -> InputContainer:
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         if location.live:
-            raise UserError(_unreachable(location, error)) from error
+            waited = time.monotonic() - started
+            raise UserError(_unreachable(location, error, waited)) from error
         # Which error says so differs: the demuxer sees a hole as invalid data or as a bad read.
         reasons: dict[type[Exception], str] = {
             FileNotFoundError: f"no file {shown}; check the path",
@@ -114,13 +117,13 @@ def _open(location: Location) -> InputContainer:
     return container
 
 
-def _unreachable(location: Location, error: Exception) -> str:
+def _unreachable(location: Location, error: Exception, waited: float) -> str:
     where, wait = location.shown, location.timeout_seconds
     if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
         return f"{where} refuses the login; write rtsp://USER:PASSWORD@HOST/PATH"
     if isinstance(error, av.error.HTTPNotFoundError):
         return f"{where} has no such stream; check the path after the host name"
-    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+    if waited >= wait:  # FFmpeg's own error says only that there was no valid answer
         return f"{where} did not answer within {wait:g} s; check the address and the network"
     return f"cannot reach {where}; check the address, and that the camera or server is on"
 

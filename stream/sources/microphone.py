@@ -30,7 +30,7 @@ def load_sounddevice() -> ModuleType:
         import sounddevice
     except OSError as error:
         raise UserError(
-            "the PortAudio library, which reads microphones, is missing; install it (Debian, Ubuntu: "
+            "the PortAudio library, which reads microphones, is missing; install it (Debian: "
             f"apt install libportaudio2; macOS: brew install portaudio) {_OTHERWISE}"
         ) from error
     return sounddevice

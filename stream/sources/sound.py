@@ -11,6 +11,9 @@ import numpy as np
 from stream.audio import SampleClock
 from stream.media import SAMPLE_RATE, AudioChunk
 
+# Left to itself FFmpeg adds stereo up to more than full scale.
+_NO_CLIPPING = {"rematrix_maxval": "1.0"}
+
 
 class MonoResampler:
     """Turns decoded frames of any rate, layout and format into chunks on the sample clock."""
@@ -31,7 +34,7 @@ class MonoResampler:
         if format_ != self._format:
             yield from self.flush()
             self._format = format_
-            self._resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
+            self._resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE, options=_NO_CLIPPING)
         # The resampler delays and carries timestamps over: give it ours, in fine units.
         frame.pts = round(time * SAMPLE_RATE)
         frame.time_base = Fraction(1, SAMPLE_RATE)

@@ -1,0 +1,213 @@
+"""Container in, chunks and frames out, on one clock."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from media_factory import bursts, grey, moving, tone, write_media
+
+from stream.media import SAMPLE_RATE, AudioChunk, Samples, VideoFrame
+from stream.sources.container import Location
+from stream.sources.reader import MediaReader, TrackClock
+
+
+@contextmanager
+def _reading(path: Path, *, audio: bool = True, video: bool = True) -> Iterator[MediaReader]:
+    reader = MediaReader(Location.of_file(path), audio=audio, video=video)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def _read(path: Path, **wanted: bool) -> tuple[list[AudioChunk], list[VideoFrame], int]:
+    with _reading(path, **wanted) as reader:
+        items = list(reader)
+    chunks = [item for item in items if isinstance(item, AudioChunk)]
+    frames = [item for item in items if isinstance(item, VideoFrame)]
+    return chunks, frames, reader.skipped_packets
+
+
+def _onset(chunks: list[AudioChunk], level: float = 0.05) -> float:
+    """Media seconds of the first loud sample."""
+    for chunk in chunks:
+        loud = np.flatnonzero(np.abs(chunk.samples) > level)
+        if len(loud):
+            return chunk.time + float(loud[0]) / SAMPLE_RATE
+    raise AssertionError("nothing loud")
+
+
+def _sound(chunks: list[AudioChunk]) -> Samples:
+    return np.concatenate([chunk.samples for chunk in chunks])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "video_codec", "audio_codec"),
+    [
+        ("mp4", "libx264", "aac"),
+        ("mov", "libx264", "aac"),
+        ("mkv", "libx264", "flac"),
+        ("ts", "libx264", "aac"),
+        ("flv", "libx264", "aac"),
+        ("avi", "mpeg4", "pcm_s16le"),
+    ],
+)
+def test_any_container_gives_sound_and_pictures_on_one_clock(
+    tmp_path: Path, suffix: str, video_codec: str, audio_codec: str
+) -> None:
+    """A flash and a burst of noise at 1 s are read at 1 s, whatever the container."""
+    path = tmp_path / f"talk.{suffix}"
+    pictures = [(n / 25, grey(200 if 25 <= n < 30 else 20)) for n in range(50)]
+    write_media(
+        path,
+        pictures=pictures,
+        sound=bursts(2, [(1, 1.2)]),
+        video_codec=video_codec,
+        audio_codec=audio_codec,
+    )
+    chunks, frames, skipped = _read(path)
+    flash = next(frame.time for frame in frames if frame.image.mean() > 100)
+    assert _onset(chunks) == pytest.approx(1.0, abs=0.06)
+    assert flash == pytest.approx(1.0, abs=0.09)
+    assert chunks[-1].end == pytest.approx(2.0, abs=0.1)
+    assert skipped == 0
+
+
+def test_a_variable_frame_rate_keeps_its_times(tmp_path: Path) -> None:
+    """Pictures come when they were shown, not when they are counted."""
+    times = [0.0, 0.1, 0.2, 1.5, 1.6, 4.0]
+    path = write_media(
+        tmp_path / "screen.mp4", pictures=[(t, grey(30 * n)) for n, t in enumerate(times)]
+    )
+    _, frames, _ = _read(path, audio=False)
+    assert [frame.time for frame in frames] == pytest.approx(times, abs=0.002)
+
+
+def test_pictures_are_thinned_to_fifteen_a_second(tmp_path: Path) -> None:
+    """Leaving some out on purpose is no error."""
+    path = write_media(tmp_path / "fast.mp4", pictures=moving(2, fps=50))
+    _, frames, skipped = _read(path, audio=False)
+    assert len(frames) == pytest.approx(30, abs=1)
+    assert skipped == 0
+
+
+def test_sound_switched_off_gives_only_pictures_and_the_other_way_round(tmp_path: Path) -> None:
+    """What is not wanted is not decoded."""
+    path = write_media(tmp_path / "talk.mp4", pictures=moving(1), sound=tone(1))
+    chunks, frames, _ = _read(path, audio=False)
+    assert (len(chunks), len(frames)) == (0, 15)
+    chunks, frames, _ = _read(path, video=False)
+    assert len(frames) == 0
+    assert len(_sound(chunks)) == pytest.approx(SAMPLE_RATE, abs=1100)
+
+
+def test_a_pause_in_the_sound_stays_a_pause(tmp_path: Path) -> None:
+    """Sound that was recorded later is read at its own time."""
+    path = write_media(
+        tmp_path / "paused.mkv",
+        sound=bursts(2, [(1.1, 2)]),
+        audio_codec="flac",
+        sound_times=lambda time: time if time < 1 else time + 3,
+    )
+    chunks, _, _ = _read(path)
+    assert _onset(chunks) == pytest.approx(4.1, abs=0.01)
+    assert chunks[-1].end == pytest.approx(5.0, abs=0.1)
+    assert all(b.time >= a.end - 1e-9 for a, b in itertools.pairwise(chunks))
+
+
+def test_sound_that_is_no_number_is_read_as_silence(tmp_path: Path) -> None:
+    """A float recording may hold anything."""
+    sound = tone(1, level=5.0)
+    sound[20_000:30_000] = np.nan
+    path = write_media(tmp_path / "bad.wav", sound=sound, audio_codec="pcm_f32le")
+    heard = _sound(_read(path)[0])
+    assert np.isfinite(heard).all()
+    assert np.abs(heard).max() <= 1.0
+    assert np.abs(heard).max() > 0.9
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_damaged_packets_in_the_middle_are_skipped_and_counted(tmp_path: Path, suffix: str) -> None:
+    """The rest is read, and stays on the clock."""
+    whole = write_media(tmp_path / f"whole.{suffix}", pictures=moving(4), sound=tone(4))
+    path = write_media(
+        tmp_path / f"damaged.{suffix}",
+        pictures=moving(4),
+        sound=tone(4),
+        corrupt=lambda kind, number: 60 <= number < 64,
+    )
+    all_chunks, all_frames, none_skipped = _read(whole)
+    chunks, frames, skipped = _read(path)
+    assert none_skipped == 0
+    assert skipped >= 4
+    assert chunks[-1].end == pytest.approx(all_chunks[-1].end, abs=0.05)
+    assert frames[-1].time == pytest.approx(all_frames[-1].time, abs=0.1)
+    assert len(frames) > 0.8 * len(all_frames)
+
+
+def test_a_file_cut_off_in_the_middle_is_read_up_to_there(tmp_path: Path) -> None:
+    """A recording that was never finished still counts."""
+    path = write_media(tmp_path / "talk.mkv", pictures=moving(4), sound=tone(4))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    chunks, frames, _ = _read(path)
+    assert 1 < chunks[-1].end < 3
+    assert 1 < frames[-1].time < 3
+
+
+def test_noise_over_the_middle_of_a_file_does_not_end_it(tmp_path: Path) -> None:
+    """A scratch across a transport stream costs what it covers."""
+    path = write_media(tmp_path / "talk.ts", pictures=moving(6), sound=tone(6))
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = np.random.default_rng(1).bytes(2000)
+    path.write_bytes(content)
+    chunks, frames, skipped = _read(path)
+    assert skipped > 0
+    assert chunks[-1].end == pytest.approx(6.0, abs=0.1)
+    assert frames[-1].time == pytest.approx(5.9, abs=0.1)
+
+
+def test_a_black_video_and_a_video_of_one_picture_are_read(tmp_path: Path) -> None:
+    """Little to see is no error."""
+    black = write_media(tmp_path / "black.mp4", pictures=[(n / 25, grey(0)) for n in range(25)])
+    assert len(_read(black, audio=False)[1]) == 15
+    one = write_media(tmp_path / "one.mp4", pictures=[(0.0, grey(90))])
+    [frame] = _read(one, audio=False)[1]
+    assert frame.time == 0.0
+
+
+def test_a_still_picture_is_a_video_of_one_picture(tmp_path: Path) -> None:
+    """A photograph can be looked at too."""
+    path = write_media(tmp_path / "face.jpg", pictures=[(0.0, grey(90))], video_codec="mjpeg")
+    assert len(_read(path, audio=False)[1]) == 1
+
+
+def test_a_track_that_jumps_back_goes_on_where_it_was() -> None:
+    """Two recordings in one file follow each other."""
+    clock = TrackClock(origin=10.0)
+    placed = [clock.place(time, 1.0) for time in (10.0, 11.0, 12.0, 0.0, 1.0, 2.0)]
+    assert placed == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_damaged_timestamp_does_not_send_the_clock_to_another_age() -> None:
+    """A leap of over an hour is no pause."""
+    clock = TrackClock(origin=0.0)
+    assert [clock.place(time, 1.0) for time in (0.0, 1.0, 1e15, 2e15)] == [0, 1, 2, 3]
+
+
+def test_a_frame_without_a_timestamp_follows_the_last() -> None:
+    """Raw streams carry none."""
+    clock = TrackClock(origin=0.0)
+    assert [clock.place(None, 0.5) for _ in range(3)] == [0, 0.5, 1.0]
+
+
+def test_small_steps_back_and_real_pauses_are_left_alone() -> None:
+    """Jitter and a break of ten minutes are as the container says."""
+    clock = TrackClock(origin=0.0)
+    assert [clock.place(time, 0.04) for time in (0.0, 0.04, 0.02, 600.0)] == [0.0, 0.04, 0.02, 600]
