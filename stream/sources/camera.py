@@ -14,7 +14,7 @@ import cv2
 
 from stream.errors import UserError
 from stream.media import VideoFrame
-from stream.sources.base import DEFAULT_PARTICIPANT, MediaItem
+from stream.sources.base import DEFAULT_PARTICIPANT, MediaItem, source_name
 from stream.sources.buffer import CaptureBuffer
 from stream.sources.microphone import Microphone
 from stream.sources.pictures import FrameLimiter, picture_size
@@ -131,12 +131,13 @@ class CameraSource:
         participant: str = DEFAULT_PARTICIPANT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.name = "microphone" if index is None else f"camera-{index}"
+        self.name = "microphone" if index is None else source_name(f"camera-{index}")
         self.participant = participant
         self.has_audio = audio
         self.has_video = index is not None
         self._index, self._microphone_name, self._clock = index, microphone, clock
         self._started = 0.0
+        self._stopped = self._camera_lost = False
         self._buffer: CaptureBuffer | None = None
         self._camera: Camera | None = None
         self._microphone: Microphone | None = None
@@ -173,16 +174,24 @@ class CameraSource:
 
     def stop(self) -> None:
         """End after what is already captured."""
-        if self._buffer is not None:
-            self._buffer.close()
+        self._stopped = True
+        self._end()
 
     async def __aiter__(self) -> AsyncIterator[MediaItem]:
-        """Chunks and frames as they come."""
+        """Chunks and frames as they come.
+
+        Raises:
+            UserError: The camera is gone, and there is no microphone to go on with.
+        """
         if self._buffer is None:
             raise RuntimeError("open the source first: async with source")
         while items := await self._buffer.take():
             for item in items:
                 yield item
+        if self._camera_lost:
+            raise UserError(
+                f"camera {self._index} gives no more pictures; check its cable, then start again"
+            )
 
     def _open(self, buffer: CaptureBuffer) -> None:
         self._started = self._clock()
@@ -191,15 +200,20 @@ class CameraSource:
         if self._index is not None:
             self._camera = Camera(self._index, buffer.put, self._camera_ended, self._now)
 
+    def _end(self) -> None:
+        if self._buffer is not None:
+            self._buffer.close()
+
     def _now(self) -> float:
         return self._clock() - self._started
 
     def _camera_ended(self) -> None:
         """Without pictures the sound goes on; without sound there is nothing left."""
-        if self._microphone is None:
-            self.stop()
-        else:
-            _log.warning("the camera gives no more pictures; going on with sound alone")
+        if self._microphone is not None:
+            _log.warning("camera %s gives no more pictures; going on with sound", self._index)
+        elif not self._stopped:
+            self._camera_lost = True
+            self._end()
 
     async def _close(self) -> None:
         self.stop()
