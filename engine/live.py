@@ -16,13 +16,15 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from engine.events import EmotionEvent
+from engine.sinks import Sink
 from engine.sinks.connection import delays
 from engine.sinks.outbox import Outbox
 from engine.worker import Recognized
-from stream.media import AudioChunk, Utterance, VideoFrame
+from stream.cutter import UtteranceCutter
+from stream.media import AudioChunk, Utterance
+from stream.sources.base import Source
 
 logger = logging.getLogger(__name__)
 
@@ -32,45 +34,6 @@ OUTBOX_EVENTS = 1_000
 """Events that wait for one sink."""
 GRACE_SECONDS = 10.0
 """How long a sink may take to deliver what is left when everything else has ended."""
-
-
-class Source(Protocol):
-    """The part of `stream.sources.Source` that is needed here."""
-
-    @property
-    def live(self) -> bool:
-        """Whether it goes on whether we keep up or not."""
-        ...
-
-    def __aiter__(self) -> AsyncIterator[AudioChunk | VideoFrame]:
-        """Chunks and pictures in order of time."""
-        ...
-
-    def stop(self) -> None:
-        """Ask it to end; what it has already is still given."""
-        ...
-
-
-class Cutter(Protocol):
-    """The part of `stream.cutter.UtteranceCutter` that is needed here."""
-
-    def push(self, item: AudioChunk | VideoFrame) -> Sequence[Utterance]:
-        """The utterances that are complete now."""
-        ...
-
-    def flush(self) -> Sequence[Utterance]:
-        """The utterance in progress."""
-        ...
-
-
-class Sink(Protocol):
-    """Where events go."""
-
-    name: str
-
-    async def publish(self, event: EmotionEvent) -> None:
-        """Deliver one event, or raise."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -97,7 +60,7 @@ class RunSummary:
 
 async def run(
     source: Source,
-    cutter: Cutter,
+    cutter: UtteranceCutter,
     worker: Callable[[Utterance], Recognized],
     sinks: Sequence[Sink],
     *,
@@ -171,7 +134,7 @@ class _Line:
     def __init__(
         self,
         source: Source,
-        cutter: Cutter,
+        cutter: UtteranceCutter,
         worker: Callable[[Utterance], Recognized],
         build: Callable[[Recognized], EmotionEvent],
         clock: Callable[[], float],
@@ -229,8 +192,10 @@ class _Line:
     async def _recognize(self, utterance: Utterance, queue_ms: float) -> EmotionEvent:
         loop = asyncio.get_running_loop()
         recognized = await loop.run_in_executor(self.executor, self._worker, utterance)
-        latency_ms = {"queue": queue_ms, **recognized.latency_ms}
-        return self._build(replace(recognized, latency_ms=latency_ms))
+        if self._source.live:  # a file waits on purpose
+            latency_ms = {"queue": queue_ms, **recognized.latency_ms}
+            recognized = replace(recognized, latency_ms=latency_ms)
+        return self._build(recognized)
 
     def _with_losses(self, utterance: Utterance) -> Utterance:
         """Say in the event that the utterances before it were dropped."""

@@ -1,13 +1,13 @@
 """Put what the three trainings wrote into a bundle, and calibrate it on dev data.
 
-python -m training.bundle --data FOLDER --runs runs/compact --out bundles/compact
+python -m training.bundle --data FOLDER --out bundles/compact
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import torch
 
 from engine.model.calibration import Calibration, fit_temperature
 from engine.model.recognizer import Recognizer
-from engine.model.spec import ModelSpec, compact
+from engine.model.spec import ModelSpec
 from export.bundle import write_manifest
 from export.models import resolve
 from training import examples
@@ -23,6 +23,7 @@ from training.corpora import Corpora
 from training.datasets.speech import find_speech
 from training.predict import Examples, label_scores, remove
 from training.progress import console
+from training.script import Job, run_script, script_parser
 
 WEIGHTS = {
     "face.safetensors": "face/face.safetensors",
@@ -97,20 +98,18 @@ def build(corpora: Corpora, spec: ModelSpec, runs: Path, out: Path, cache: Path)
     console.print(f"bundle in {out}")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and build."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.bundle",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = script_parser(
+        "training.bundle", __doc__, needs="MELD, FER2013 and speech corpora", smoke=False
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder with meld/ and fer2013/")
-    parser.add_argument("--runs", type=Path, default=Path("runs/compact"))
     parser.add_argument("--out", type=Path, default=Path("bundles/compact"))
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
-    options = parser.parse_args(arguments)
-    build(Corpora.below(options.data), compact(), options.runs, options.out, options.cache)
+    return run_script(parser, arguments, _run)
+
+
+def _run(job: Job) -> None:
+    build(Corpora.below(job.data), job.spec, job.runs, job.options.out, job.cache)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """Train the face DenseNet on FER2013 pictures with FERPlus vote distributions.
 
-    python -m training.face --data FOLDER --out runs/compact/face
+    python -m training.face --data FOLDER
 
 FOLDER holds FER2013 as parquet files or as ``fer2013.csv`` with FERPlus's
 ``fer2013new.csv`` (see docs/data.md). The targets are the ten annotators' votes
@@ -11,9 +11,9 @@ exponential moving average, of the epoch that is best on PublicTest.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +26,12 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engine.model.densenet import DenseNet
-from engine.model.spec import VideoSpec, compact
+from engine.model.spec import VideoSpec
 from training.augment import augment_faces
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.datasets.fer2013 import Fer2013, read_fer2013
 from training.progress import console, progress_bar
+from training.script import Job, run_script, script_parser
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,6 @@ class FaceTraining:
     weight_decay: float = 5e-4
     ema_decay: float = 0.998
     seed: int = 1
-    limit: int | None = None
-    """Pictures used, for a smoke run; all by default."""
 
 
 def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out: Path) -> float:
@@ -70,7 +69,7 @@ def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out
         state = load_checkpoint(checkpoint, modules, optimizer)
         first, best = state["epoch"] + 1, state["best"]
         console.print(f"resuming at epoch {first + 1} from {checkpoint}")
-    usable = np.flatnonzero(data.usable)[: options.limit]
+    usable = np.flatnonzero(data.usable)
     faces = torch.from_numpy(data.images[usable])
     votes = torch.from_numpy(data.votes[usable]).float()
     steps = math.ceil(len(faces) / options.batch_size)
@@ -136,31 +135,30 @@ def _save_best(model: nn.Module, out: Path, accuracy: float, epoch: int) -> None
     (out / "face.json").write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def train(data: Path, spec: VideoSpec, options: FaceTraining, out: Path) -> float:
+    """Read FER2013 and train; returns the best dev accuracy."""
+    out.mkdir(parents=True, exist_ok=True)
+    training = read_fer2013(data, usage="Training")
+    return fit(training, read_fer2013(data, usage="PublicTest"), spec, options, out)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and train."""
-    parser = argparse.ArgumentParser(prog="python -m training.face", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--data", type=Path, required=True, help="folder with FER2013")
-    parser.add_argument("--out", type=Path, default=Path("runs/compact/face"))
+    parser = script_parser("training.face", __doc__, needs="FER2013")
     parser.add_argument("--epochs", type=int, default=FaceTraining.epochs)
     parser.add_argument("--small-epochs", type=int, default=FaceTraining.small_epochs)
-    parser.add_argument("--seed", type=int, default=FaceTraining.seed)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--limit", type=int, help="use only so many pictures")
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
-    data = read_fer2013(options.data, usage="Training")
-    dev = read_fer2013(options.data, usage="PublicTest")
+    return run_script(parser, arguments, _run)
+
+
+def _run(job: Job) -> None:
     settings = FaceTraining(
-        epochs=options.epochs,
-        small_epochs=options.small_epochs,
-        seed=options.seed,
-        limit=options.limit,
+        epochs=job.options.epochs, small_epochs=job.options.small_epochs, seed=job.options.seed
     )
-    best = fit(data, dev, compact().video, settings, options.out)
-    print(f"best dev FERPlus accuracy {best:.4f}; weights in {options.out / 'face.safetensors'}")
+    data = job.data / "fer2013" if (job.data / "fer2013").is_dir() else job.data
+    out = job.runs / "face"
+    best = train(data, job.spec.video, settings, out)
+    print(f"best dev FERPlus accuracy {best:.4f}; weights in {out / 'face.safetensors'}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

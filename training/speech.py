@@ -1,6 +1,6 @@
 """Train the speech encoder on openSMILE windows of RAVDESS, EmoDB and nEMO.
 
-    python -m training.speech --data FOLDER --out runs/compact/speech
+    python -m training.speech --data FOLDER
 
 FOLDER holds any of the corpora (see docs/data.md); the functionals are cached. An
 utterance's score is the mean over its windows, so windows need no labels of their own.
@@ -12,8 +12,8 @@ Letters in shapes: n clips, W windows in all, D functionals, E emotions.
 
 from __future__ import annotations
 
-import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +25,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.model.encoders import SpeechEncoder
-from engine.model.spec import AudioSpec, compact
+from engine.model.spec import AudioSpec
 from training.datasets.labels import MELD_INDEX
 from training.datasets.speech import SpeechClip, find_speech, speaker_split
 from training.features import clip_key, speech_features
-from training.progress import console, progress_bar
+from training.progress import progress_bar
+from training.script import Job, run_script, script_parser
 
 
 @dataclass(frozen=True)
@@ -186,33 +187,36 @@ def _mean_by(values: Tensor, owner: Tensor, count: int) -> Tensor:
     return total / torch.bincount(owner, minlength=count)[:, None]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and train."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.speech",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder with speech corpora")
-    parser.add_argument("--out", type=Path, default=Path("runs/compact/speech"))
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
-    parser.add_argument("--epochs", type=int, default=SpeechTraining.epochs)
-    parser.add_argument("--seed", type=int, default=SpeechTraining.seed)
-    options = parser.parse_args(arguments)
-    settings = SpeechTraining(epochs=options.epochs, seed=options.seed)
-    spec = compact().audio
-    train_clips, dev_clips = speaker_split(find_speech(options.data))
-    train = gather(train_clips, spec, options.cache)
-    model, figures = fit(train, gather(dev_clips, spec, options.cache), spec, settings)
-    console.print("dev unweighted accuracy", {k: round(v, 4) for k, v in figures.items()})
+def train(
+    data: Path, spec: AudioSpec, options: SpeechTraining, out: Path, cache: Path
+) -> dict[str, float]:
+    """Read the corpora below a folder and train; returns the dev figures."""
+    train_clips, dev_clips = speaker_split(find_speech(data))
+    clips = gather(train_clips, spec, cache)
+    model, figures = fit(clips, gather(dev_clips, spec, cache), spec, options)
     speakers = [f"{clip.corpus}/{clip.speaker}" for clip in train_clips]
-    scores = out_of_fold(train, speakers, spec, settings)
-    options.out.mkdir(parents=True, exist_ok=True)
-    save_file(model.state_dict(), options.out / "speech.safetensors")
+    unseen = out_of_fold(clips, speakers, spec, options)
+    out.mkdir(parents=True, exist_ok=True)
+    save_file(model.state_dict(), out / "speech.safetensors")
     keys = [clip_key(clip) for clip in train_clips]
-    save_file(dict(zip(keys, scores, strict=True)), options.out / "out_of_fold.safetensors")
-    (options.out / "speech.json").write_text(json.dumps(figures, indent=2) + "\n")
+    save_file(dict(zip(keys, unseen, strict=True)), out / "out_of_fold.safetensors")
+    (out / "speech.json").write_text(json.dumps(figures, indent=2) + "\n")
+    return figures
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and train."""
+    parser = script_parser("training.speech", __doc__, needs="speech corpora")
+    parser.add_argument("--epochs", type=int, default=SpeechTraining.epochs)
+    return run_script(parser, arguments, _run)
+
+
+def _run(job: Job) -> None:
+    settings = SpeechTraining(epochs=job.options.epochs, seed=job.options.seed)
+    figures = train(job.data, job.spec.audio, settings, job.runs / "speech", job.cache)
+    shown = ", ".join(f"{corpus} {figure:.4f}" for corpus, figure in figures.items())
+    print(f"best dev unweighted accuracy: {shown}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

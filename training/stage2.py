@@ -1,6 +1,6 @@
 """Train LoRA and adapters on MELD dialogues: stage 2 of BeMERC, emotion at the cue.
 
-    python -m training.stage2 --meld FOLDER --faces FOLDER --speech FOLDER
+    python -m training.stage2 --data FOLDER
 
 The encoders that `training.face` and `training.speech` wrote are read from ``--runs``.
 
@@ -12,10 +12,10 @@ modalities are dropped at random, so that every subset of them works.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import json
 import random
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from torch import nn
 from torch.nn import functional
 
 from engine.model.model import EmotionModel, add_lora, load_base
-from engine.model.spec import ModelSpec, compact
+from engine.model.spec import ModelSpec
 from export.models import resolve
 from training.banks import face_bank, load_encoders, voice_bank
 from training.checkpoint import load_checkpoint, save_checkpoint
@@ -40,12 +40,14 @@ from training.compose import (
     solo_sequences,
     text_sequence,
 )
+from training.corpora import Corpora
 from training.datasets.dialogues import Dialogue
 from training.datasets.fer2013 import read_fer2013
 from training.datasets.meld import read_meld
 from training.datasets.speech import find_speech, speaker_split
 from training.metrics import scores
 from training.progress import console, progress_bar
+from training.script import Job, run_script, script_parser
 
 FACES_PER_LABEL = 2500
 """Pictures of a label that composition draws from."""
@@ -200,59 +202,35 @@ def _length(model: EmotionModel, sequence: TrainingSequence) -> int:
     return len(model.prompt.build([turn.shape for turn in sequence.turns]).ids)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and train."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.stage2",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--meld", type=Path, required=True, help="folder with MELD's csv files")
-    parser.add_argument("--faces", type=Path, required=True, help="folder with FER2013")
-    parser.add_argument("--speech", type=Path, required=True, help="folder with speech corpora")
-    parser.add_argument("--runs", type=Path, default=Path("runs/compact"), help="trained encoders")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
-    parser.add_argument("--text-epochs", type=int, default=Stage2Training.text_epochs)
-    parser.add_argument("--composed-epochs", type=int, default=Stage2Training.composed_epochs)
-    parser.add_argument("--composed-share", type=float, default=Stage2Training.composed_share)
-    parser.add_argument("--solo-sequences", type=int, default=Stage2Training.solo_sequences)
-    parser.add_argument("--seed", type=int, default=Stage2Training.seed)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
+def train(
+    corpora: Corpora, spec: ModelSpec, options: Stage2Training, runs: Path, cache: Path
+) -> None:
+    """Read the corpora and the trained encoders below `runs`, and train."""
     torch.manual_seed(options.seed)
-    spec = compact()
     model = build_model(spec)
-    train = read_meld(options.meld / "train_sent_emo.csv")
-    dev = read_meld(options.meld / "dev_sent_emo.csv")
-
-    banks = functools.cache(lambda: training_banks(spec, options))
+    dialogues = read_meld(corpora.meld_train)
+    banks = functools.cache(lambda: training_banks(spec, corpora, options, runs, cache))
 
     def composed(rng: random.Random) -> list[TrainingSequence]:
-        chosen = rng.sample(train, round(len(train) * settings.composed_share))
+        chosen = rng.sample(dialogues, round(len(dialogues) * options.composed_share))
         sequences = [
             drop_modalities(compose(dialogue, banks(), rng), Dropout(), rng) for dialogue in chosen
         ]
-        return sequences + solo_sequences(banks(), settings.solo_sequences, rng)
+        return sequences + solo_sequences(banks(), options.solo_sequences, rng)
 
-    settings = Stage2Training(
-        text_epochs=options.text_epochs,
-        composed_epochs=options.composed_epochs,
-        composed_share=options.composed_share,
-        solo_sequences=options.solo_sequences,
-        seed=options.seed,
-    )
-    fit(model, train, dev, composed, settings, options.runs / "stage2")
+    fit(model, dialogues, read_meld(corpora.meld_dev), composed, options, runs / "stage2")
 
 
-def training_banks(spec: ModelSpec, options: argparse.Namespace) -> Banks:
+def training_banks(
+    spec: ModelSpec, corpora: Corpora, options: Stage2Training, runs: Path, cache: Path
+) -> Banks:
     """Voices of the training speakers, scored out of fold, and augmented training faces."""
-    encoders = load_encoders(spec, options.runs)
-    clips, _ = speaker_split(find_speech(options.speech))
-    unseen = load_file(options.runs / "speech" / "out_of_fold.safetensors")
-    faces = read_fer2013(options.faces, usage="Training")
+    encoders = load_encoders(spec, runs)
+    clips, _ = speaker_split(find_speech(corpora.speech))
+    unseen = load_file(runs / "speech" / "out_of_fold.safetensors")
+    faces = read_fer2013(corpora.faces, usage="Training")
     return Banks(
-        voices=voice_bank(encoders, clips, options.cache, unseen),
+        voices=voice_bank(encoders, clips, cache, unseen),
         faces=face_bank(encoders, faces, limit=FACES_PER_LABEL, seed=options.seed),
     )
 
@@ -263,5 +241,30 @@ def build_model(spec: ModelSpec) -> EmotionModel:
     return EmotionModel(spec, add_lora(llm, spec.llm), tokenizer)
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and train."""
+    parser = script_parser("training.stage2", __doc__, needs="MELD, FER2013 and speech corpora")
+    parser.add_argument("--text-epochs", type=int, default=Stage2Training.text_epochs)
+    parser.add_argument("--composed-epochs", type=int, default=Stage2Training.composed_epochs)
+    parser.add_argument("--composed-share", type=float, default=Stage2Training.composed_share)
+    parser.add_argument("--solo-sequences", type=int, default=Stage2Training.solo_sequences)
+    return run_script(parser, arguments, _run)
+
+
+def _run(job: Job) -> None:
+    if job.smoke:
+        from training.smoke import Smoke, train_encoders
+
+        train_encoders(Smoke(job.data, job.spec), job.runs, job.cache)
+    settings = Stage2Training(
+        text_epochs=job.options.text_epochs,
+        composed_epochs=job.options.composed_epochs,
+        composed_share=job.options.composed_share,
+        solo_sequences=job.options.solo_sequences,
+        seed=job.options.seed,
+    )
+    train(Corpora.below(job.data), job.spec, settings, job.runs, job.cache)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -49,9 +49,9 @@ class VideoSpec:
     """Subtracted from pixels in [0, 1]."""
     std: float = 0.25
     """Divides pixels after `mean`."""
-    face_scale: float = 1.2
+    face_scale: float = 1.17
     """Side of the crop in sides of the detector's box (`training.measure_framing`)."""
-    face_offset: float = 0.0
+    face_offset: float = -0.08
     """Shift of the crop downwards, in sides of the detector's box."""
     densenet: DenseNetConfig = FACE_DENSENET
 

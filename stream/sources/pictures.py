@@ -49,7 +49,8 @@ def picture_size(width: int, height: int, pixel_aspect: float = 1.0) -> tuple[in
 def upright_image(frame: av.VideoFrame, pixel_aspect: float = 1.0) -> Image:
     """The picture as its maker held the camera, shape (H, W, 3), RGB."""
     width, height = picture_size(frame.width, frame.height, pixel_aspect)
-    image = frame.to_ndarray(format="rgb24", width=width, height=height)
+    # One thread: sharing out a picture this small costs more than it gains on a busy machine.
+    image = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
     return np.ascontiguousarray(_oriented(image.astype(np.uint8, copy=False), frame))
 
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from engine import live
 from engine.dialogue import Turn
 from engine.events import EmotionEvent, ModelInfo, build_event
 from engine.model.outputs import Recognition
+from engine.sinks import Sink
 from engine.sinks.jsonl import JsonlSink
 from engine.worker import Recognized, Worker
 from stream.cutter import UtteranceCutter
@@ -37,12 +39,25 @@ def loud(samples: Samples) -> float:
 class Bursts:
     """A source of `count` bursts of sound, with long pauses between and after them."""
 
+    name = "bursts"
+    participant = "p"
+    has_audio = True
+    has_video = False
+    skipped_packets = 0
+
     def __init__(self, count: int, *, live: bool = False) -> None:
         self.live = live
         self.given = 0
         self.at_end: Callable[[], object] = lambda: None
         self._count = count
         self._stopped = False
+
+    async def __aenter__(self) -> Self:
+        """There is nothing to open."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """There is nothing to close."""
 
     def stop(self) -> None:
         """End after the chunk under way."""
@@ -87,6 +102,13 @@ class Memory:
     failures: int = 0
     events: list[EmotionEvent] = field(default_factory=list)
 
+    async def __aenter__(self) -> Self:
+        """There is nothing to open."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """There is nothing to close."""
+
     async def publish(self, event: EmotionEvent) -> None:
         """Keep the event, or fail."""
         if self.failures:
@@ -118,7 +140,7 @@ async def no_wait(_: float) -> None:
 
 async def run(
     source: Bursts,
-    sinks: Sequence[live.Sink],
+    sinks: Sequence[Sink],
     rule: Rule | None = None,
     stop: asyncio.Event | None = None,
     grace_seconds: float = 60.0,
@@ -146,7 +168,6 @@ async def test_each_utterance_becomes_one_event_on_every_sink(tmp_path: Path) ->
     assert starts == pytest.approx([1.0, 5.0, 9.0], abs=0.6)
     written = (tmp_path / "events.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in written] == [e.to_json() for e in memory.events]
-    assert all(event.latency_ms["queue"] >= 0 for event in memory.events)
     assert (summary.utterances, summary.failed, summary.dropped) == (3, 0, 0)
     assert summary.undelivered == {}
     assert summary.media_seconds == pytest.approx(12.0)
@@ -228,6 +249,7 @@ async def test_a_live_source_drops_the_oldest_waiting_utterances() -> None:
     assert summary.dropped == 3
     starts = [round(event.window.start / PERIOD_SECONDS) for event in memory.events]
     assert starts == [0, 4, 5, 6, 7]
+    assert all(event.latency_ms["queue"] >= 0 for event in memory.events)
     degraded = [event.degraded for event in memory.events]
     assert degraded == [(), ("utterances dropped before this one: 3",), (), (), ()]
 

@@ -117,6 +117,8 @@ class Line:
         self._broker = BrokerAddress.parse(broker_url)
         self._writers: list[asyncio.StreamWriter] = []
         self.whole = True
+        self.swallowing = False
+        self.swallowed = asyncio.Event()
         self.url = ""
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -126,7 +128,17 @@ class Line:
             return
         far_reader, far_writer = await asyncio.open_connection(self._broker.host, self._broker.port)
         self._writers += [writer, far_writer]
-        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+        await asyncio.gather(self._up(reader, far_writer), _pump(far_reader, writer))
+
+    async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry to the broker, or nowhere while `swallowing`."""
+        with contextlib.suppress(OSError):
+            while data := await reader.read(4096):
+                if self.swallowing:
+                    self.swallowed.set()
+                else:
+                    writer.write(data)
+        writer.close()
 
     def cut(self) -> None:
         """Break every connection abruptly, and refuse new ones."""

@@ -143,6 +143,24 @@ async def test_comes_back_after_a_broken_connection(
         assert EmotionEvent.loads(payload).id == "late"
 
 
+async def test_an_event_that_was_on_its_way_is_sent_again(
+    broker: str, line: Any, make_sink: Any, make_event: Any, observing: Any
+) -> None:
+    """What the broker did not acknowledge before the line broke is not lost."""
+    gate = Gate()
+    async with observing(broker) as observer, make_sink(line.url, sleep=gate.sleep) as sink:
+        line.swallowing = True
+        await sink.publish(make_event(id="on its way"))
+        await wait(line.swallowed)
+        line.cut()
+        await wait(gate.reached)
+        assert sink.waiting == 1
+        line.swallowing, line.whole = False, True
+        gate.open.set()
+        _, payload = await observer.next("/utterance")
+        assert EmotionEvent.loads(payload).id == "on its way"
+
+
 async def test_redelivers_in_order_after_a_broker_restart(
     make_sink: Any, make_event: Any, observing: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -169,6 +187,26 @@ async def test_redelivers_in_order_after_a_broker_restart(
     messages = [record.getMessage() for record in caplog.records]
     assert [text for text in messages if "lost mqtt://" in text]
     assert f"MQTT: connected to {url} again" in messages
+
+
+async def test_a_restarted_broker_learns_the_states(
+    make_sink: Any, make_event: Any, observing: Any, read_retained: Any
+) -> None:
+    """A broker that forgot what it retained is told who is there and their latest label."""
+    gate = Gate()
+    async with contextlib.AsyncExitStack() as stack:
+        async with embedded_broker(0) as url:
+            sink = await stack.enter_async_context(make_sink(url, sleep=gate.sleep))
+            async with observing(url, f"{ROSS}/state") as observer:
+                await sink.publish(make_event())
+                await observer.next()
+        await wait(gate.reached)
+        async with embedded_broker(BrokerAddress.parse(url).port) as again:
+            async with observing(again, f"{ROSS}/state") as observer:
+                gate.open.set()
+                assert await observer.next() == (f"{ROSS}/state", "joy")
+            assert (await read_retained(again))[f"{NODE}/status"] == "online"
+            await stack.aclose()
 
 
 async def test_a_broker_that_stays_away_costs_the_oldest_events(
