@@ -67,7 +67,8 @@ class Stage2Training:
     """Padded tokens of a batch; a longer dialogue is a batch of its own."""
     learning_rate: float = 5e-4
     """Peak for LoRA; rises over the first twentieth, then falls to zero."""
-    adapter_learning_rate: float = 1e-3
+    adapter_learning_rate: float = 2e-3
+    evidence_learning_rate: float = 2e-2
     weight_decay: float = 0.01
     save_every: int = 50
     """Batches between checkpoints."""
@@ -87,15 +88,7 @@ def fit(
     out: Path,
 ) -> None:
     """Train, resuming from the last checkpoint; the best composed epoch on dev is kept."""
-    lora = [p for p in model.llm.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": lora, "peak": options.learning_rate},
-            {"params": list(model.fusion.parameters()), "peak": options.adapter_learning_rate},
-        ],
-        lr=options.learning_rate,
-        weight_decay=options.weight_decay,
-    )
+    optimizer = make_optimizer(model, options)
     modules = {"llm": model.llm, "fusion": model.fusion}
     checkpoint, epochs = out / "last.safetensors", options.text_epochs + options.composed_epochs
     state = {"epoch": 0, "step": 0, "best": 0.0}
@@ -113,8 +106,7 @@ def fit(
             bar.update(task, completed=first)
             for step in range(first, len(batches)):
                 done = (epoch + step / len(batches)) / epochs
-                for group in optimizer.param_groups:
-                    group["lr"] = group["peak"] * min(done * 20, (1 - done) / 0.95)
+                set_learning_rates(optimizer, done)
                 loss = train_step(model, batches[step], optimizer, text_only)
                 bar.update(task, advance=1, note=f"loss {loss:.3f}")
                 if (step + 1) % options.save_every == 0:
@@ -128,6 +120,39 @@ def fit(
             save_trained(model, out, {"epoch": epoch + 1, "dev_text_weighted_f1": f1})
         progress = {"epoch": epoch + 1, "step": 0, "best": state["best"]}
         save_checkpoint(checkpoint, modules, optimizer, progress)
+
+
+def make_optimizer(model: EmotionModel, options: Stage2Training) -> torch.optim.Optimizer:
+    """AdamW in three groups; adapters and evidence begin with the composed epochs."""
+    evidence = list(model.fusion.evidence_weights.parameters())
+    known = {id(parameter) for parameter in evidence}
+    adapters = [p for p in model.fusion.parameters() if id(p) not in known]
+    lora = [p for p in model.llm.parameters() if p.requires_grad]
+    begin = options.text_epochs / (options.text_epochs + options.composed_epochs)
+    decay = options.weight_decay
+    groups = [
+        {"params": lora, "peak": options.learning_rate, "begin": 0.0, "weight_decay": decay},
+        {
+            "params": adapters,
+            "peak": options.adapter_learning_rate,
+            "begin": begin,
+            "weight_decay": decay,
+        },
+        {
+            "params": evidence,
+            "peak": options.evidence_learning_rate,
+            "begin": begin,
+            "weight_decay": 0.0,
+        },
+    ]
+    return torch.optim.AdamW(groups, lr=options.learning_rate)
+
+
+def set_learning_rates(optimizer: torch.optim.Optimizer, done: float) -> None:
+    """Each group rises over the first twentieth of its own time, then falls to zero."""
+    for group in optimizer.param_groups:
+        own = max(0.0, (done - group["begin"]) / (1 - group["begin"]))
+        group["lr"] = group["peak"] * min(own * 20, (1 - own) / 0.95)
 
 
 def train_step(
