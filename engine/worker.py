@@ -75,10 +75,12 @@ class Worker:
             utterance = self._with_words(utterance, self._transcribe)
             latency_ms["asr"] = 1000 * (self._clock() - began)
         turn = self._turns
+        inputs = None
         try:
             recognition = self._recognizer.recognize(utterance, tuple(self._history))
+            inputs = recognition.inputs
         finally:
-            self._remember(Turn(utterance.participant, utterance.text))
+            self._remember(Turn(utterance.participant, utterance.text, inputs))
         return Recognized(utterance, recognition, turn, latency_ms)
 
     def _with_words(self, utterance: Utterance, transcribe: Transcribe) -> Utterance:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -43,6 +45,25 @@ def test_history_is_all_earlier_turns_of_everybody() -> None:
         Turn("b", "words 1"),
         Turn("a", "words 2"),
     )
+
+
+def test_what_was_encoded_is_remembered() -> None:
+    """The next utterance is read after the voice and face of this one, not its words alone."""
+    encoded: Any = object()
+
+    class Encoder(Listener):
+        """Gives its encoded inputs along."""
+
+        def recognize(self, utterance: Utterance, history: Sequence[Turn]) -> Recognition:
+            return replace(super().recognize(utterance, history), inputs=encoded)
+
+    listener = Encoder()
+    worker = Worker(listener)
+    for number in range(2):
+        worker(utterance(number))
+    ((_, first), (_, second)) = listener.heard
+    assert first == ()
+    assert second[0].inputs is encoded
 
 
 def test_without_transcriber_the_text_stays() -> None:

@@ -1,0 +1,46 @@
+"""How a run went, in lines for the person at the terminal."""
+
+from __future__ import annotations
+
+import resource
+import sys
+
+from engine.live import RunSummary
+
+
+def report(summary: RunSummary, *, began: float, peak_bytes: int, skipped: int) -> list[str]:
+    """The lines to print at the end of a run.
+
+    Args:
+        summary: What `engine.live.run` gave.
+        began: What its clock showed when the program started.
+        peak_bytes: Most memory in use, see `peak_memory`.
+        skipped: Packets of the source that were damaged.
+    """
+    factor = summary.wall_seconds / summary.media_seconds if summary.media_seconds else 0.0
+    lines = [
+        f"{_count(summary.utterances, 'utterance')} in {summary.media_seconds:.1f} s of media, "
+        f"recognised in {summary.wall_seconds:.1f} s (real-time factor {factor:.2f})"
+    ]
+    if summary.first_event_at is None:
+        lines.append("nobody was heard or seen: is this the right input?")
+    else:
+        lines.append(f"first event {summary.first_event_at - began:.1f} s after the start")
+    lines.append(f"peak memory {peak_bytes / 1e9:.2f} GB")
+    losses = [
+        (summary.failed, "utterance", "could not be recognised"),
+        (summary.dropped, "utterance", "dropped: recognition is slower than the source"),
+        (skipped, "damaged packet", "skipped"),
+        *((n, "event", f"not delivered to {name}") for name, n in summary.undelivered.items()),
+    ]
+    return lines + [f"{_count(n, noun)} {what}" for n, noun, what in losses if n]
+
+
+def peak_memory() -> int:
+    """Bytes of memory that this process had in use at most."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,136 @@
+"""Recognise the emotion that people express, live and per utterance.
+
+python run_live.py --help
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+import tomllib
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from engine import cli
+from stream.errors import UserError
+
+ABORTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the arguments say; returns the exit code."""
+    began = time.monotonic()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if given[:1] == ["devices"]:
+            return list_devices(given[1:])
+        if given[:1] == ["watch"]:
+            return watch_events(given[1:])
+        return asyncio.run(recognize(cli.parse(given, version()), began))
+    except UserError as error:
+        say(f"error: {error}")
+        return 2
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return ABORTED
+
+
+async def recognize(options: cli.Options, began: float) -> int:
+    """Open everything, what can refuse quickly first; load the models; run."""
+    # Imported here, so that `--help` and a mistyped argument are answered at once.
+    from engine import assembly, live
+    from engine.report import peak_memory, report
+    from engine.sinks import ConsoleSink
+    from export.models import resolve
+
+    async with contextlib.AsyncExitStack() as stack:
+        source = await stack.enter_async_context(assembly.choose_source(options))
+        words = assembly.caption_words(options)
+        model, spec = assembly.check_bundle(options.bundle)
+        sinks = await assembly.open_sinks(
+            stack,
+            options,
+            source_name=source.name,
+            model=model,
+            labels=spec["labels"],
+            version=version(),
+            say=say,
+        )
+        say("loading the models ...")
+        worker, cutter = await assembly.load_models(
+            options, source, resolve, base=spec["llm"]["base"], words=words
+        )
+        console = await stack.enter_async_context(ConsoleSink())
+        build = assembly.event_builder(options.node, source.name, model)
+        summary = await live.run(
+            source, cutter, worker, [*sinks, console], build=build, stop=stop_on_signals()
+        )
+    skipped = source.skipped_packets
+    for line in report(summary, began=began, peak_bytes=peak_memory(), skipped=skipped):
+        say(line)
+    if summary.failure is not None:
+        raise summary.failure
+    return int(bool(summary.undelivered or (summary.failed and not summary.utterances)))
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that Ctrl-C or SIGTERM sets; the second one cancels this task."""
+    loop, task, stop = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
+    assert task is not None
+
+    def interrupt() -> None:
+        if stop.is_set():
+            task.cancel()
+        else:
+            stop.set()
+            say("finishing the utterance in progress; Ctrl-C again to abort")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    return stop
+
+
+def list_devices(arguments: Sequence[str]) -> int:
+    """Print the cameras and microphones."""
+    cli.parse_devices(arguments)
+    from stream.sources import list_cameras, list_microphones
+
+    kinds = (("cameras", "--camera", list_cameras), ("microphones", "--mic", list_microphones))
+    for kind, flag, find in kinds:
+        devices = find()
+        print(f"{kind} ({flag} NUMBER):" if devices else f"{kind}: none found")
+        for device in devices:
+            print(f"  {device.index}  {device.name}")
+    return 0
+
+
+def watch_events(arguments: Sequence[str]) -> int:
+    """Print what arrives at a broker, until Ctrl-C."""
+    options = cli.parse_watch(arguments)
+    from engine.sinks import watch
+    from engine.sinks.topics import UTTERANCES
+
+    asyncio.run(watch(options.mqtt, options.topics or (UTTERANCES,), as_json=options.json))
+    return 0
+
+
+def version() -> str:
+    """The version installed, or of the folder that this file is in."""
+    try:
+        return metadata.version("bemerc-live")
+    except metadata.PackageNotFoundError:
+        project = tomllib.loads(Path(__file__).with_name("pyproject.toml").read_text())
+        return str(project["project"]["version"])
+
+
+def say(message: str) -> None:
+    """Print to standard error: standard output is for events."""
+    print(message, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""Putting a run together: caption words, bundle checks, sinks and events."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+
+from engine import assembly, cli
+from engine.events import EmotionEvent, ModelInfo
+from engine.model.outputs import Recognition
+from engine.worker import Recognized
+from export.bundle import write_manifest
+from stream.errors import UserError
+from stream.media import Utterance
+
+MODEL = ModelInfo("tiny", "0" * 64)
+SPEC = {"name": "tiny", "version": 1, "labels": ["joy", "fear"], "llm": {"base": "base"}}
+
+
+def options(*arguments: str) -> cli.Options:
+    """Options of a run on a file."""
+    return cli.parse(["--file", "talk.mp4", *arguments], "1")
+
+
+def event() -> EmotionEvent:
+    """An event with words."""
+    utterance = Utterance("id", "p", 1.0, 2.0).with_text("secret words")
+    recognition = Recognition({"joy": 1.0})
+    return assembly.event_builder("node", "talk", MODEL)(Recognized(utterance, recognition, 3, {}))
+
+
+def test_words_come_from_the_captions_asked_for(tmp_path: Path) -> None:
+    """Recognised speech, the file beside the media, or a named file."""
+    (tmp_path / "talk.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nhello\n")
+    media, named = str(tmp_path / "talk.mp4"), str(tmp_path / "talk.vtt")
+    assert assembly.caption_words(options()) is None
+    for line in (
+        ["--file", media, "--transcript", "beside"],
+        ["--file", media, "--transcript", named],
+    ):
+        words = assembly.caption_words(cli.parse(line, "1"))
+        assert words is not None
+        assert words(Utterance("id", "p", 1.0, 2.0)) == "hello"
+        assert words(Utterance("id", "p", 5.0, 6.0)) is None
+
+
+def test_a_sealed_bundle_is_identified(tmp_path: Path) -> None:
+    """Its name and hash go into every event, its spec says what to load."""
+    (tmp_path / "spec.json").write_text(json.dumps(SPEC))
+    manifest = write_manifest(tmp_path)
+    model, spec = assembly.check_bundle(tmp_path)
+    assert model == ModelInfo("tiny", manifest.sha256)
+    assert (spec["labels"], spec["llm"]["base"]) == (["joy", "fear"], "base")
+
+
+def test_a_changed_bundle_is_refused(tmp_path: Path) -> None:
+    """One changed byte is enough."""
+    (tmp_path / "spec.json").write_text(json.dumps(SPEC))
+    write_manifest(tmp_path)
+    (tmp_path / "spec.json").write_text(json.dumps(SPEC).replace("joy", "Joy"))
+    with pytest.raises(UserError, match=r"spec\.json differs"):
+        assembly.check_bundle(tmp_path)
+
+
+def test_a_bundle_of_another_version_is_refused(tmp_path: Path) -> None:
+    """A sealed spec that says something else is told apart from damage."""
+    (tmp_path / "spec.json").write_text('{"name": "tiny", "version": 1}')
+    write_manifest(tmp_path)
+    with pytest.raises(UserError, match="does not fit this version"):
+        assembly.check_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(("flags", "text"), [((), None), (("--include-text",), "secret words")])
+async def test_words_leave_only_when_allowed(
+    tmp_path: Path, flags: tuple[str, ...], text: str | None
+) -> None:
+    """A file of events has no words in it unless --include-text was given."""
+    path = tmp_path / "events.jsonl"
+    async with contextlib.AsyncExitStack() as stack:
+        (sink,) = await assembly.open_sinks(
+            stack,
+            options("--mqtt", "off", "--jsonl", str(path), *flags),
+            source_name="talk",
+            model=MODEL,
+            labels=["joy"],
+            version="1",
+            say=lambda _: None,
+        )
+        assert sink.name == "jsonl"
+        await sink.publish(event())
+    assert json.loads(path.read_text())["data"]["text"] == text
+
+
+async def test_an_embedded_broker_is_announced_on_loopback() -> None:
+    """Without --mqtt its address is printed, and events go there."""
+    said: list[str] = []
+    async with contextlib.AsyncExitStack() as stack:
+        (sink,) = await assembly.open_sinks(
+            stack,
+            options(),
+            source_name="talk",
+            model=MODEL,
+            labels=["joy"],
+            version="1",
+            say=said.append,
+        )
+        await sink.publish(event())
+    (line,) = said
+    assert line.startswith("MQTT broker: mqtt://127.0.0.1:")
+
+
+async def test_a_password_is_never_printed() -> None:
+    """Not in the announcement and not in the refusal."""
+    said: list[str] = []
+    with pytest.raises(UserError) as caught:
+        async with contextlib.AsyncExitStack() as stack:
+            await assembly.open_sinks(
+                stack,
+                options("--mqtt", "mqtt://anna:hush-hush@127.0.0.1:1"),
+                source_name="talk",
+                model=MODEL,
+                labels=["joy"],
+                version="1",
+                say=said.append,
+            )
+    assert "hush-hush" not in str(caught.value) + "".join(said)
+
+
+def test_events_of_one_run_share_a_session() -> None:
+    """Session and dialogue stay, the turn and the place come from the run."""
+    build = assembly.event_builder("node", "talk", MODEL)
+    events = [
+        build(Recognized(Utterance(str(n), "p", n, n + 1), Recognition({"joy": 1.0}), n, {}))
+        for n in range(2)
+    ]
+    assert len({(e.session, e.dialogue, e.node, e.source) for e in events}) == 1
+    assert [e.turn for e in events] == [0, 1]
+    assert event().text == "secret words"

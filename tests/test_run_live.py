@@ -1,0 +1,253 @@
+"""The program as a user starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import av
+import numpy as np
+import pytest
+
+import run_live
+from engine.events import EmotionEvent
+from engine.model.manifest import verify_bundle
+from export.bundle import write_manifest
+
+ROOT = Path(__file__).parents[1]
+CLIP = ROOT / "demo" / "talk.mp4"
+BUNDLE = ROOT / "bundles" / "compact"
+ASSETS = Path(__file__).parent / "assets"
+
+needs_bundle = pytest.mark.skipif(
+    not (BUNDLE / "manifest.json").is_file(), reason="bundles/compact has not been trained yet"
+)
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The error line of a run in this process that must end with exit code 2."""
+    try:
+        code = run_live.main(arguments)
+    except SystemExit as error:  # argparse's way
+        code = int(error.code or 0)
+    out, err = capsys.readouterr()
+    assert code == 2
+    assert out == ""
+    *notices, line = err.splitlines()
+    assert all(notice.startswith(("MQTT broker:", "loading")) for notice in notices)
+    assert line.startswith("error: ")
+    return line
+
+
+@pytest.fixture
+def silent_film(tmp_path: Path) -> Path:
+    """Half a second of grey without a sound track."""
+    path = tmp_path / "silent.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height = 64, 48
+        for _ in range(5):
+            picture = np.full((48, 64, 3), 128, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture
+def sealed(tmp_path: Path) -> Path:
+    """A bundle that is intact but says nothing that this version understands."""
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    (folder / "spec.json").write_text('{"name": "tiny", "version": 1}')
+    write_manifest(folder)
+    return folder
+
+
+def test_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """The path is named."""
+    assert "nowhere.mp4" in refusal(capsys, "--file", "nowhere.mp4")
+
+
+def test_a_file_that_is_no_media(capsys: pytest.CaptureFixture[str]) -> None:
+    """A text file is refused."""
+    assert "speech.txt" in refusal(capsys, "--file", str(ASSETS / "speech.txt"))
+
+
+def test_a_media_file_cut_off_at_its_header(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The first hundred bytes of a clip are no clip."""
+    (tmp_path / "cut.mp4").write_bytes(CLIP.read_bytes()[:100])
+    assert "cut.mp4" in refusal(capsys, "--file", str(tmp_path / "cut.mp4"))
+
+
+def test_a_file_without_sound(capsys: pytest.CaptureFixture[str], silent_film: Path) -> None:
+    """The way to go on without sound is named."""
+    assert "--no-audio" in refusal(capsys, "--file", str(silent_film))
+
+
+def test_a_missing_camera(capsys: pytest.CaptureFixture[str]) -> None:
+    """The flag to choose another is named."""
+    assert "--camera" in refusal(capsys, "--camera", "63", "--no-audio")
+
+
+def test_an_unreachable_rtsp_address(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody listens on port 1."""
+    assert "127.0.0.1:1" in refusal(capsys, "--rtsp", "rtsp://127.0.0.1:1/stream")
+
+
+def test_a_folder_that_is_no_bundle(capsys: pytest.CaptureFixture[str]) -> None:
+    """The flag is named."""
+    assert "--bundle" in refusal(capsys, "--file", str(CLIP), "--bundle", str(ASSETS))
+
+
+def test_a_changed_bundle(capsys: pytest.CaptureFixture[str], sealed: Path) -> None:
+    """A wrong hash is refused before anything is loaded."""
+    (sealed / "spec.json").write_text('{"name": "Tiny", "version": 1}')
+    assert "differs" in refusal(capsys, "--file", str(CLIP), "--bundle", str(sealed))
+
+
+def test_a_bundle_with_a_wrong_spec(capsys: pytest.CaptureFixture[str], sealed: Path) -> None:
+    """An intact bundle that does not fit is refused too."""
+    message = refusal(capsys, "--file", str(CLIP), "--bundle", str(sealed))
+    assert "does not fit this version" in message
+
+
+def test_a_missing_transcript(capsys: pytest.CaptureFixture[str]) -> None:
+    """Captions asked for must be there."""
+    line = refusal(capsys, "--file", str(CLIP), "--transcript", "beside")
+    assert "talk.vtt" in line
+
+
+@pytest.mark.parametrize(
+    "url", ["mqtt://127.0.0.1:1", "http://127.0.0.1", "mqtt://"], ids=["refused", "scheme", "host"]
+)
+def test_a_wrong_mqtt_address(capsys: pytest.CaptureFixture[str], tmp_path: Path, url: str) -> None:
+    """Said before the models are loaded, which this bundle has none of."""
+    (tmp_path / "spec.json").write_text(
+        '{"name": "tiny", "version": 1, "labels": ["joy"], "llm": {"base": "none"}}'
+    )
+    write_manifest(tmp_path)
+    assert "MQTT" in refusal(capsys, "--file", str(CLIP), "--mqtt", url, "--bundle", str(tmp_path))
+
+
+def test_an_unknown_flag_in_a_process() -> None:
+    """One line, exit code 2, no traceback: as a process, answered without loading models."""
+    done = start("--bogus").communicate(timeout=60)
+    assert done == ("", "error: unrecognized arguments: --bogus; see python run_live.py --help\n")
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    """`--version` prints the name and a number."""
+    out, _ = start("--version").communicate(timeout=60)
+    assert re.fullmatch(r"bemerc-live \d+\.\d+\.\d+\n", out)
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """Start the program."""
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "run_live.py"), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+async def start_and_read(*arguments: str) -> tuple[asyncio.subprocess.Process, str]:
+    """Start the program; gives it and the address of its broker."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(ROOT / "run_live.py"),
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stderr is not None
+    line = (await process.stderr.readline()).decode()
+    found = re.search(r"mqtt://127\.0\.0\.1:(\d+)", line)
+    assert found, line
+    return process, found[1]
+
+
+async def read_events(port: str, retained: dict[str, str]) -> list[EmotionEvent]:
+    """Everything an unrelated client sees until the node says that it is offline."""
+    events = []
+    async with aiomqtt.Client("127.0.0.1", int(port)) as client:
+        await client.subscribe("bemerc/v1/#", qos=1)
+        async for message in client.messages:
+            topic = message.topic.value
+            payload = bytes(message.payload) if isinstance(message.payload, bytes) else b""
+            if topic.endswith("/utterance"):
+                events.append(EmotionEvent.loads(payload))
+                continue
+            retained[topic] = payload.decode()
+            if topic.endswith("/status") and "/src/" not in topic and payload == b"offline":
+                break
+    return events
+
+
+def assert_sound(events: Sequence[EmotionEvent]) -> None:
+    """What must hold for the events of the demo clip."""
+    manifest = verify_bundle(BUNDLE)
+    labels: list[str] = json.loads((BUNDLE / "spec.json").read_text())["labels"]
+    assert len(events) >= 2
+    assert [event.turn for event in events] == list(range(len(events)))
+    for event in events:
+        assert event.model.sha256 == manifest.sha256
+        assert list(event.emotion.probabilities) == labels
+        assert set(event.modalities.used) == {"text", "audio", "video"}
+        assert event.text is None
+        assert 0 <= event.window.start < event.window.end <= 20
+        assert 0 < event.window.frames <= 64
+
+
+@pytest.mark.slow
+@needs_bundle
+async def test_the_demo_clip_end_to_end(tmp_path: Path) -> None:
+    """A clip becomes events; the file and a separate MQTT client get the same ones."""
+    path = tmp_path / "events.jsonl"
+    process, port = await start_and_read(
+        "--file", str(CLIP), "--pace", "max", "--jsonl", str(path), "--node", "test"
+    )
+    retained: dict[str, str] = {}
+    received, (out, err) = await asyncio.gather(read_events(port, retained), process.communicate())
+    assert process.returncode == 0, err.decode()
+    written = [EmotionEvent.loads(line) for line in path.read_text().splitlines()]
+    assert_sound(written)
+    assert received == written
+    info: dict[str, Any] = json.loads(retained["bemerc/v1/test/info"])
+    assert info["model"]["sha256"] == written[0].model.sha256
+    assert retained["bemerc/v1/test/src/talk/status"] == "offline"
+    # The terminal, unlike the others, shows what was said.
+    assert "despair" in out.decode()
+    assert out.decode().count("expressed ") == len(written)
+    assert "real-time factor" in err.decode()
+
+
+@pytest.mark.slow
+@needs_bundle
+async def test_an_interrupt_publishes_the_utterance_in_progress(tmp_path: Path) -> None:
+    """Ctrl-C after the first event of a run in real time: it drains and ends with code 0."""
+    path = tmp_path / "events.jsonl"
+    process, _ = await start_and_read(
+        "--file", str(CLIP), "--pace", "real", "--jsonl", str(path), "--no-text"
+    )
+    assert process.stdout is not None
+    first = await process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    assert b"finishing the utterance in progress" in err
+    printed = (first + out).decode().splitlines()
+    written = [EmotionEvent.loads(line) for line in path.read_text().splitlines()]
+    assert 1 <= len(written) == len(printed)
