@@ -8,11 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from export.models import resolve
 from stream.errors import UserError
 from stream.media import SAMPLE_RATE, Samples
 from stream.vad import SileroVad
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 _SPEECH = Path(__file__).parent.parent / "assets" / "speech.wav"
 

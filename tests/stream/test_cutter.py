@@ -63,7 +63,7 @@ def _sound(pauses: list[tuple[float, float]]) -> Samples:
     return bursts(now + 0.3, sounding, SAMPLE_RATE)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(_bursts, st.lists(st.integers(100, 9000), min_size=1))
 def test_how_the_sound_is_split_into_chunks_changes_nothing(
     pauses: list[tuple[float, float]], sizes: list[int]
@@ -79,7 +79,7 @@ def test_how_the_sound_is_split_into_chunks_changes_nothing(
         np.testing.assert_array_equal(one.audio, other.audio)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(_bursts)
 def test_every_loud_sample_is_in_exactly_one_utterance(pauses: list[tuple[float, float]]) -> None:
     """Put together, the utterances hold all sound that was speech, once, in order."""
