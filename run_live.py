@@ -70,7 +70,10 @@ async def recognize(options: cli.Options, began: float) -> int:
             source, cutter, worker, [*sinks, console], build=build, stop=stop_on_signals()
         )
     skipped = source.skipped_packets
-    for line in report(summary, began=began, peak_bytes=peak_memory(), skipped=skipped):
+    lines = report(
+        summary, began=began, peak_bytes=peak_memory(), skipped=skipped, blips=cutter.blips
+    )
+    for line in lines:
         say(line)
     if summary.failure is not None:
         raise summary.failure

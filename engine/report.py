@@ -8,7 +8,9 @@ import sys
 from engine.live import RunSummary
 
 
-def report(summary: RunSummary, *, began: float, peak_bytes: int, skipped: int) -> list[str]:
+def report(
+    summary: RunSummary, *, began: float, peak_bytes: int, skipped: int, blips: int
+) -> list[str]:
     """The lines to print at the end of a run.
 
     Args:
@@ -16,6 +18,7 @@ def report(summary: RunSummary, *, began: float, peak_bytes: int, skipped: int) 
         began: What its clock showed when the program started.
         peak_bytes: Most memory in use, see `peak_memory`.
         skipped: Packets of the source that were damaged.
+        blips: Sounds too short to be an utterance.
     """
     factor = summary.wall_seconds / summary.media_seconds if summary.media_seconds else 0.0
     lines = [
@@ -31,6 +34,7 @@ def report(summary: RunSummary, *, began: float, peak_bytes: int, skipped: int) 
         (summary.failed, "utterance", "could not be recognised"),
         (summary.dropped, "utterance", "dropped: recognition is slower than the source"),
         (skipped, "damaged packet", "skipped"),
+        (blips, "sound", "passed over: speech of less than a quarter of a second"),
         *((n, "event", f"not delivered to {name}") for name, n in summary.undelivered.items()),
     ]
     return lines + [f"{_count(n, noun)} {what}" for n, noun, what in losses if n]

@@ -45,7 +45,7 @@ class VideoFrame:
 
 @dataclass(frozen=True, eq=False)
 class Utterance:
-    """What one participant said and showed between `start` and `end`: the only door to the model."""
+    """What a participant said and showed from `start` to `end`: the only door to the model."""
 
     id: str
     """Time-ordered UUID, kept across redelivery."""

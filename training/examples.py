@@ -104,7 +104,7 @@ def read_dev_faces(path: Path) -> Fer2013:
     return read_fer2013(path, usage=None if path.suffix == ".parquet" else "PublicTest")
 
 
-def ferplus_truth(data: Fer2013, labels: Sequence[str]) -> np.ndarray:  # type: ignore[type-arg]
+def ferplus_truth(data: Fer2013, labels: Sequence[str]) -> np.ndarray:
     """FERPlus majority of seven of each picture in the bundle's labels, -1 without one."""
     return np.array(_meld_indices(data.majority, labels))
 
@@ -150,7 +150,7 @@ def choose_clips(clips: list[SpeechClip], speakers: str | None) -> list[SpeechCl
     return filter_speakers(clips, parse_speakers(speakers)) if speakers else clips
 
 
-def _meld_indices(indices: np.ndarray, labels: Sequence[str]) -> tuple[int, ...]:  # type: ignore[type-arg]
+def _meld_indices(indices: np.ndarray, labels: Sequence[str]) -> tuple[int, ...]:
     names = [MELD_LABELS[index] if index >= 0 else "" for index in indices]
     return tuple(_label_index(name, labels, {}) for name in names)
 

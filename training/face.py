@@ -57,9 +57,8 @@ def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out
     """
     torch.manual_seed(options.seed)
     model = DenseNet(spec.densenet).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(
-        model, multi_avg_fn=get_ema_multi_avg_fn(options.ema_decay), use_buffers=True
-    )
+    ema = get_ema_multi_avg_fn(options.ema_decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(model, multi_avg_fn=ema, use_buffers=True)
     optimizer = torch.optim.SGD(
         _groups(model, options.weight_decay), lr=options.learning_rate, momentum=0.9, nesterov=True
     )

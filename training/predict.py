@@ -39,7 +39,7 @@ def label_scores(recognizer: Recognizer, dialogues: Sequence[Sequence[TurnInputs
                 scores = recognizer.model.score_variants([], [turns[0] for turns in chosen])
             else:
                 scores = recognizer.model(chosen)
-            parts = scores.split([len(turns) for turns in chosen])
+            parts = torch.split(scores, [len(turns) for turns in chosen])
             results.update(zip(batch, parts, strict=True))
             bar.update(task, advance=len(batch))
     return torch.cat([results[index] for index in range(len(dialogues))])

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 import torch
+from pyarrow.lib import Table
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from engine.model.densenet import DenseNetConfig
@@ -146,7 +146,7 @@ def _write_faces(path: Path, count: int, rng: np.random.Generator) -> None:
     votes[np.arange(count), [ferplus_of_fer[label] for label in labels]] = 10
     columns = {"row": np.arange(count), "label": labels, "image": images}
     columns |= {f"votes_{name}": votes[:, index] for index, name in enumerate(FERPLUS_COLUMNS)}
-    pq.write_table(pa.table(columns), path)  # type: ignore[no-untyped-call]
+    pq.write_table(Table.from_pydict(columns), path)  # type: ignore[no-untyped-call]
 
 
 def _write_voices(folder: Path, actor: int, rng: np.random.Generator) -> None:

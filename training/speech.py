@@ -110,7 +110,7 @@ def fit(
         task = bar.add_task("speech", total=options.epochs, note="")
         for _ in range(options.epochs):
             model.train()
-            for chosen in torch.randperm(len(rows)).split(options.batch_size):
+            for chosen in torch.split(torch.randperm(len(rows)), options.batch_size):
                 picked = [rows[int(index)] for index in chosen]
                 owner = torch.cat([torch.full((len(p),), i) for i, p in enumerate(picked)])
                 windows = standardised[torch.cat(picked)]
@@ -150,7 +150,7 @@ def evaluate(model: SpeechEncoder, clips: Clips) -> dict[str, float]:
     for corpus in sorted(set(clips.corpora)):
         own = torch.tensor([name == corpus for name in clips.corpora])
         recalls = [
-            right[own & (clips.labels == k)].float().mean() for k in clips.labels[own].unique()
+            right[own & (clips.labels == k)].float().mean() for k in torch.unique(clips.labels[own])
         ]
         figures[corpus] = float(torch.stack(recalls).mean())
     return figures

@@ -151,7 +151,7 @@ def make_optimizer(model: EmotionModel, options: Stage2Training) -> torch.optim.
 def set_learning_rates(optimizer: torch.optim.Optimizer, done: float) -> None:
     """Each group rises over the first twentieth of its own time, then falls to zero."""
     for group in optimizer.param_groups:
-        own = max(0.0, (done - group["begin"]) / (1 - group["begin"]))
+        own = max(0.0, (done - group["begin"]) / max(1e-9, 1 - group["begin"]))
         group["lr"] = group["peak"] * min(own * 20, (1 - own) / 0.95)
 
 

@@ -10,6 +10,7 @@ Letters in shapes: B pictures, H height, W width, C channels, S side, N samples.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -19,14 +20,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.model.spec import AudioSpec, VideoSpec
-from stream.media import SAMPLE_RATE, Samples
+from stream.media import SAMPLE_RATE, Image, Samples
 
 
-def picture_tensor(pictures: NDArray[np.uint8], spec: VideoSpec) -> Tensor:
+def picture_tensor(pictures: Sequence[Image] | NDArray[np.uint8], spec: VideoSpec) -> Tensor:
     """Pixels of square pictures as the DenseNet takes them.
 
     Args:
-        pictures: (B, H, W) grey or (B, H, W, 3) RGB.
+        pictures: B pictures, (H, W) grey or (H, W, 3) RGB.
         spec: gives the side S, the channels C, mean and std.
 
     Returns:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ from engine.model.outputs import Recognition
 from engine.model.prompt import clean_text, recent_turns
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
-from stream.media import Utterance
+from stream.media import Image, Utterance
 
 SILENCE = 1e-4
 """Root mean square below which sound is taken for a muted microphone."""
@@ -185,7 +186,7 @@ class Recognizer:
         quality["video"] = quality_video
         return replace(turn, video=encoded.tokens, video_scores=encoded.scores)
 
-    def _pictures(self, utterance: Utterance) -> tuple[list[np.ndarray], float]:  # type: ignore[type-arg]
+    def _pictures(self, utterance: Utterance) -> tuple[list[Image], float]:
         """What the DenseNet looks at: tracked faces, or whole frames, and how good they are."""
         spec = self.spec.video
         if spec.source == "frame":
@@ -227,7 +228,7 @@ def read_spec(bundle: Path) -> ModelSpec:
         raise UserError(f"{bundle / 'spec.json'}: {error}") from error
 
 
-def _read_json(path: Path) -> Mapping[str, object]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -9,7 +9,7 @@ from engine.report import peak_memory, report
 def test_a_run_without_losses() -> None:
     """How much, how fast, how soon and how large; nothing about losses that were none."""
     summary = RunSummary(1, 0, 0, {}, 20.0, 5.0, 103.5)
-    assert report(summary, began=100.0, peak_bytes=1_230_000_000, skipped=0) == [
+    assert report(summary, began=100.0, peak_bytes=1_230_000_000, blips=0, skipped=0) == [
         "1 utterance in 20.0 s of media, recognised in 5.0 s (real-time factor 0.25)",
         "first event 3.5 s after the start",
         "peak memory 1.23 GB",
@@ -19,7 +19,7 @@ def test_a_run_without_losses() -> None:
 def test_every_loss_is_told() -> None:
     """Whatever did not become a delivered event is a line of its own."""
     summary = RunSummary(7, 2, 1, {"mqtt": 3}, 20.0, 5.0, 103.5)
-    lines = report(summary, began=100.0, peak_bytes=1, skipped=4)
+    lines = report(summary, began=100.0, peak_bytes=1, blips=0, skipped=4)
     assert lines[3:] == [
         "2 utterances could not be recognised",
         "1 utterance dropped: recognition is slower than the source",
@@ -30,7 +30,9 @@ def test_every_loss_is_told() -> None:
 
 def test_a_run_without_speech() -> None:
     """No media and no events is said, without a division by zero."""
-    lines = report(RunSummary(0, 0, 0, {}, 0.0, 0.1, None), began=0.0, peak_bytes=1, skipped=0)
+    lines = report(
+        RunSummary(0, 0, 0, {}, 0.0, 0.1, None), began=0.0, peak_bytes=1, blips=0, skipped=0
+    )
     assert "real-time factor 0.00" in lines[0]
     assert "nobody was heard or seen" in lines[1]
 
