@@ -108,6 +108,11 @@ class PromptSpec:
     context_tokens: int = 1024
     """Budget of a dialogue; when it is reached the oldest half is dropped once."""
 
+    def __post_init__(self) -> None:
+        """Refuse budgets that no turn fits in."""
+        _require(self.max_text_tokens >= 1, "prompt.max_text_tokens: at least 1")
+        _require(self.context_tokens >= 1, "prompt.context_tokens: at least 1")
+
 
 @dataclass(frozen=True)
 class LlmSpec:
@@ -127,6 +132,12 @@ class LlmSpec:
         "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
     )  # fmt: skip
     """Linear layers that get LoRA."""
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that no model has."""
+        _require(self.hidden_size >= 1, "llm.hidden_size: at least 1")
+        _require(self.lora_rank >= 0, "llm.lora_rank: 0 or more")
+        _require(self.lora_first_layer >= 0, "llm.lora_first_layer: 0 or more")
 
 
 @dataclass(frozen=True)
@@ -199,7 +210,14 @@ def _build(kind: Any, values: Any, where: str) -> Any:
     hints = typing.get_type_hints(kind)
     unknown = sorted(set(values) - set(hints))
     _require(not unknown, f"{where}: unknown key {', '.join(unknown)}; known: {', '.join(hints)}")
+    missing = [f.name for f in dataclasses.fields(kind) if _is_required(f) and f.name not in values]
+    _require(not missing, f"{where}: {', '.join(missing)} is missing")
     return kind(**{k: _value(hints[k], v, f"{where}.{k}") for k, v in values.items()})
+
+
+def _is_required(entry: dataclasses.Field[Any]) -> bool:
+    no_default = dataclasses.MISSING
+    return entry.default is no_default and entry.default_factory is no_default
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:

@@ -1,0 +1,68 @@
+"""A tiny real model, trained once from synthesised corpora, that many tests share.
+
+What it needs is imported inside the fixtures: the tests of the media layer, which share
+this file, run without torch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from engine.model.recognizer import Recognizer
+    from training.smoke import Smoke
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
+    """Synthesised corpora, a two-layer LLaMA and the spec that fits it."""
+    from training.smoke import make_smoke
+
+    return make_smoke(tmp_path_factory.mktemp("smoke"))
+
+
+@pytest.fixture(scope="session")
+def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of openSMILE functionals, computed once for all tests."""
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture(scope="session")
+def tiny_runs(smoke: Smoke, feature_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the three trainings write, after a moment of training each."""
+    from training import stage2
+    from training.corpora import Corpora
+    from training.smoke import train_encoders
+
+    runs = tmp_path_factory.mktemp("runs")
+    train_encoders(smoke, runs, feature_cache)
+    options = stage2.Stage2Training(text_epochs=1, composed_epochs=1, solo_sequences=4)
+    stage2.train(Corpora.below(smoke.data), smoke.spec, options, runs, feature_cache)
+    return runs
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(
+    smoke: Smoke, tiny_runs: Path, feature_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A sealed and calibrated bundle; copy it before changing it."""
+    from training import bundle
+    from training.corpora import Corpora
+
+    out = tmp_path_factory.mktemp("bundle")
+    bundle.build(Corpora.below(smoke.data), smoke.spec, tiny_runs, out, feature_cache)
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny_recognizer(smoke: Smoke, tiny_bundle: Path) -> Recognizer:
+    """The bundle, loaded with the real face detector."""
+    from engine.model.recognizer import Recognizer
+    from export.models import resolve
+
+    return Recognizer.load(
+        tiny_bundle, base_model=Path(smoke.spec.llm.base), face_detector=resolve("blazeface")
+    )

@@ -1,0 +1,124 @@
+"""Small real things that the tests of the model make: turns, tokenizers, clips."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import soundfile
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import LlamaTokenizer, PreTrainedTokenizerFast
+
+from engine.model.fusion import audio_features, video_features
+from engine.model.model import TurnInputs
+from engine.model.spec import ModelSpec
+from stream.media import SAMPLE_RATE, Samples, VideoFrame
+from training.smoke import WORDS
+
+TESTS = Path(__file__).parent
+CLIP = TESTS.parent / "demo" / "talk.mp4"
+
+
+@functools.cache
+def talk_frames(count: int = 64) -> tuple[VideoFrame, ...]:
+    """The first pictures of a talking face, 640x360 at 24 a second."""
+    frames: list[VideoFrame] = []
+    with av.open(str(CLIP)) as container:
+        for frame in container.decode(video=0):
+            frames.append(VideoFrame(float(frame.time or 0.0), frame.to_ndarray(format="rgb24")))
+            if len(frames) == count:
+                break
+    assert len(frames) == count
+    return tuple(frames)
+
+
+@functools.cache
+def spoken(seconds: float = 3.0) -> Samples:
+    """Real speech, shape (N,)."""
+    samples, rate = soundfile.read(TESTS / "assets" / "speech.wav", dtype="float32")
+    assert rate == SAMPLE_RATE
+    return np.asarray(samples[: round(seconds * rate)], np.float32)
+
+
+def random_turn(
+    spec: ModelSpec,
+    seed: int,
+    speaker: str = "Ann",
+    text: str | None = "what a lovely day",
+    windows: int = 3,
+    video: bool = True,
+) -> TurnInputs:
+    """A turn with features of the right shapes; without sound where `windows` is 0."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    emotions = len(spec.labels)
+    return TurnInputs(
+        speaker,
+        text,
+        video=draw(spec.video.tokens, video_features(spec)) if video else None,
+        audio=draw(windows, audio_features(spec)) if windows else None,
+        video_scores=draw(emotions).log_softmax(0) if video else None,
+        audio_scores=draw(emotions).log_softmax(0) if windows else None,
+    )
+
+
+def random_dialogues(spec: ModelSpec) -> list[list[TurnInputs]]:
+    """Three dialogues of different lengths, in which every modality is absent once."""
+    return [
+        [
+            random_turn(spec, 1, "Ann"),
+            random_turn(spec, 2, "Ben", "oh", windows=0),
+            random_turn(spec, 3, "Ann", None),
+            random_turn(spec, 4, "Cid", "get out of my way, all of you, at once", video=False),
+        ],
+        [random_turn(spec, 5, "Ben", None, windows=0, video=False)],
+        [
+            random_turn(spec, 6, "Ann", "so?", windows=1),
+            random_turn(spec, 7, "Ben", "someone is at the door", windows=0, video=False),
+        ],
+    ]
+
+
+def llama_tokenizer() -> LlamaTokenizer:
+    """A small tokenizer of LLaMA's own class: byte-pair encoding over a space mark."""
+    vocabulary, merges = _byte_pairs()
+    return LlamaTokenizer(vocab=vocabulary, merges=merges)
+
+
+def older_llama_tokenizer() -> PreTrainedTokenizerFast:
+    """The same as older tokenizer.json files have it: a space mark before every text."""
+    vocabulary, merges = _byte_pairs()
+    backend = Tokenizer(models.BPE(vocabulary, merges, byte_fallback=True, fuse_unk=True))
+    backend.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    )
+    backend.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", vocabulary["<s>"])]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, unk_token="<unk>", bos_token="<s>", eos_token="</s>"
+    )
+
+
+@functools.cache
+def _byte_pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:
+    reserved = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=500,
+        special_tokens=reserved,
+        initial_alphabet=list("ABCDEFGHIJKLMNOPQRSTUVWXYZ:->"),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([f"{label} -> {text}" for label, text in WORDS.items()], trainer)
+    model: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
+    return model["vocab"], [(left, right) for left, right in model["merges"]]
