@@ -8,12 +8,16 @@ Letters in shapes: B images, C channels, H height, W width, D feature width.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+_OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])(?=\.)")
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,18 @@ class DenseNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)
         nn.init.zeros_(self.classifier.bias)
+
+    def load_torchvision(self, state: Mapping[str, Tensor]) -> None:
+        """Load a torchvision checkpoint, strictly.
+
+        The published DenseNet checkpoints have names from before torchvision 0.3, such as
+        ``denselayer1.norm.1.weight``; those are read too.
+
+        Raises:
+            RuntimeError: names or shapes are not those of this network.
+        """
+        renamed = {_OLD_NAME.sub(r"\1\2", key): value for key, value in state.items()}
+        self.load_state_dict(renamed, strict=True)
 
     def encode(self, images: Tensor) -> Tensor:
         """Pooled features: (B, C, H, W) float images -> (B, D)."""

@@ -6,6 +6,7 @@ D features, E emotions, H width of the LLM.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
 
 from engine.model.fusion import Fusion, audio_features, video_features
 from engine.model.prompt import Prompt, PromptBuilder, TurnShape
@@ -139,6 +141,7 @@ class EmotionModel(nn.Module):
 
 def load_base(path: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
     """The base LLM, frozen, and its tokenizer, from a folder of transformers."""
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     llm = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
     llm.requires_grad_(False)
     return llm, AutoTokenizer.from_pretrained(path)
@@ -154,4 +157,7 @@ def add_lora(llm: Any, spec: LlmSpec) -> Any:
         layers_to_transform=layers,
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(llm, config)
+    with warnings.catch_warnings():
+        # peft asks transformers for an attribute by its old name.
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
+        return get_peft_model(llm, config)

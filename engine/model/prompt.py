@@ -69,13 +69,15 @@ class PromptBuilder:
         self.instruction: list[int] = list(tokenizer(spec.instruction).input_ids)
 
     def label_ids(self, labels: Sequence[str]) -> list[int]:
-        """The token that stands for each label: the first after a space.
+        """The token that stands for each label: the one after the cue when it is written there.
 
         Raises:
             ValueError: two labels begin with the same token of this base model.
         """
-        first = [self._encode(f" {label}")[0] for label in labels]
-        if len(set(first)) != len(first):
+        # Written with the cue: alone, some tokenizers put one more space mark before the label.
+        written = [self._encode(f"{self._spec.cue} {label}") for label in labels]
+        first = [ids[len(self._cue)] for ids in written if ids[: len(self._cue)] == self._cue]
+        if len(set(first)) != len(labels):
             raise ValueError(f"labels {', '.join(labels)} do not differ in their first token")
         return first
 
@@ -106,7 +108,9 @@ class PromptBuilder:
         return [*self._encode(f"{letter}:"), *video, *audio, *words, *self._cue]
 
     def _encode(self, text: str) -> list[int]:
-        return list(self._tokenizer(text, add_special_tokens=False).input_ids)
+        """Ids of plain text; what is spelt like a special token is not read as one."""
+        encoded = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+        return list(encoded.input_ids)
 
 
 def clean_text(text: str | None) -> str:
