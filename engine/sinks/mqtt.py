@@ -191,10 +191,10 @@ class MqttSink:
             await while_connected(client, self._leave(client))
         except asyncio.CancelledError:
             # Told to stop before all was acknowledged. Disconnecting suppresses the last
-            # will, so say in its place what we can without waiting for an answer.
+            # will, so it must still be said in its place, even if nobody answers.
             with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
                 async with asyncio.timeout(HASTE_SECONDS):
-                    await self._leave(client, qos=0)
+                    await self._leave(client)
             raise
 
     async def _deliver(self, client: aiomqtt.Client) -> None:
@@ -205,13 +205,12 @@ class MqttSink:
             self._states[event.participant] = state
             await _retain(client, self.topics.state(event.participant), state)
 
-    async def _leave(self, client: aiomqtt.Client, qos: int = 1) -> None:
-        """Retain nothing about people, only that we are gone."""
-        for participant in self._states:
-            await _retain(client, self.topics.state(participant), "", qos)
-        await _retain(client, self.topics.source_status, "offline", qos)
-        await _retain(client, self.topics.status, "offline", qos)
+    async def _leave(self, client: aiomqtt.Client) -> None:
+        """Retain nothing about people, only that we are gone; all sent before any answer."""
+        messages = [(self.topics.state(participant), "") for participant in self._states]
+        messages += [(self.topics.source_status, "offline"), (self.topics.status, "offline")]
+        await asyncio.gather(*(_retain(client, *message) for message in messages))
 
 
-async def _retain(client: aiomqtt.Client, topic: str, payload: str, qos: int = 1) -> None:
-    await client.publish(topic, payload, qos=qos, retain=True)
+async def _retain(client: aiomqtt.Client, topic: str, payload: str) -> None:
+    await client.publish(topic, payload, qos=1, retain=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 
@@ -34,6 +35,23 @@ async def test_listens_on_loopback_only(broker: str) -> None:
     assert broker == f"mqtt://127.0.0.1:{port}"
     with pytest.raises(OSError, match=r"127\.0\.0\.2"):
         await asyncio.open_connection("127.0.0.2", port)
+
+
+async def test_sends_a_client_only_what_it_subscribed_to(broker: str) -> None:
+    """What is retained under another client's filter stays with that client."""
+    address = BrokerAddress.parse(broker)
+    async with (
+        aiomqtt.Client(address.host, address.port) as first,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        await first.publish("a/b", b"for the first", qos=1, retain=True)
+        await first.subscribe("a/#", qos=1)
+        second = await stack.enter_async_context(aiomqtt.Client(address.host, address.port))
+        await second.subscribe("c", qos=1)
+        await first.publish("c", b"for the second", qos=1)
+        async with asyncio.timeout(60):
+            message = await anext(aiter(second.messages))
+    assert message.payload == b"for the second"
 
 
 async def test_takes_another_port_where_the_usual_one_is_taken() -> None:
