@@ -1,0 +1,188 @@
+"""Score a bundle on the dev sets and write its model card.
+
+    python -m training.card --data FOLDER [--bundle bundles/compact]
+
+Every figure in the card stands below the command of `training.evaluate` that prints it.
+A corpus that is not in FOLDER is said to be not measured. The card belongs to the
+bundle, so the manifest is written again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import string
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from safetensors import safe_open
+
+from engine.model.calibration import Calibration
+from engine.model.manifest import Manifest, verify_bundle
+from engine.model.recognizer import Recognizer, read_spec
+from export.bundle import write_manifest
+from export.models import resolve
+from training.card_text import TEMPLATE
+from training.compose import Dropout
+from training.dev_sets import Measured, measure
+from training.face import FaceTraining
+from training.progress import console
+from training.script import Job, run_script, script_parser
+from training.speech import SpeechTraining
+from training.stage2 import Stage2Training
+
+CARD = "MODEL_CARD.md"
+
+CONTENTS = {
+    "calibration.json": "temperatures",
+    "face.safetensors": "face encoder",
+    "fusion.safetensors": "adapters, absent tokens, weights of the evidence",
+    "lora.safetensors": "LoRA, float16",
+    "spec.json": "every number, label and text of the model",
+    "speech.safetensors": "speech encoder",
+}
+"""What is in each file of a bundle."""
+
+
+def write_card(bundle: Path, results: Sequence[Measured], seed: int) -> Manifest:
+    """Write the card of a bundle that was trained with `seed`, and seal the bundle again."""
+    spec = read_spec(bundle)
+    calibration = json.loads((bundle / "calibration.json").read_text(encoding="utf-8"))
+    values = {
+        "name": spec.name,
+        "labels": ", ".join(spec.labels),
+        "feature_set": spec.audio.feature_set,
+        "window_seconds": f"{spec.audio.window_seconds:g}",
+        "lora_rank": spec.llm.lora_rank,
+        "lora_first_layer": spec.llm.lora_first_layer,
+        "face_settings": _settings(FaceTraining(seed=seed)),
+        "speech_settings": _settings(SpeechTraining(seed=seed)),
+        "stage2_settings": _settings(Stage2Training(seed=seed)),
+        "dropout_settings": _settings(Dropout()),
+        "temperatures": _list(Calibration.from_dict(calibration).temperatures),
+        "summary": summary(results),
+        "sections": "\n\n".join(_section(result, _shown(bundle)) for result in results),
+        "sizes": _sizes(verify_bundle(bundle)),
+        "parameters": _parameters(bundle),
+    }
+    text = string.Template(TEMPLATE).substitute(values)
+    (bundle / CARD).write_text(text, encoding="utf-8")
+    return write_manifest(bundle)
+
+
+def summary(results: Iterable[Measured]) -> str:
+    """One line of figures for each evaluation."""
+    rows = []
+    for result in results:
+        title, scores = result.evaluation.title, result.scores
+        if scores is None:
+            rows.append((title, *["not measured"] + [""] * 4))
+            continue
+        figures = (scores.weighted_f1, scores.unweighted_accuracy, scores.accuracy, scores.ece)
+        rows.append((title, str(scores.n), *map(_percent, figures)))
+        if "ferplus_accuracy" in result.extra:
+            accuracy = _percent(float(result.extra["ferplus_accuracy"]))
+            count = str(result.extra["ferplus_n"])
+            rows.append(("the same, against FERPlus's majority of 7", count, "", "", accuracy, ""))
+    heads = ("data", "examples", "weighted F1", "unweighted accuracy", "accuracy", "ECE")
+    return _table(heads, rows)
+
+
+def _section(result: Measured, bundle: str) -> str:
+    """Command and figures per label of one evaluation."""
+    lines = [f"### {result.evaluation.title}", "", "```"]
+    lines += [result.evaluation.command(bundle), "```", ""]
+    if result.scores is None:
+        return "\n".join([*lines, "Not measured: the corpus was not there."])
+    rows = [
+        (label, *map(_percent, (one.precision, one.recall, one.f1)), str(one.support))
+        for label, one in result.scores.per_class.items()
+        if one.support
+    ]
+    lines.append(_table(("emotion", "precision", "recall", "F1", "examples"), rows))
+    absent = [label for label, one in result.scores.per_class.items() if not one.support]
+    notes = [f"The data have no {', '.join(absent)}."] if absent else []
+    if "left_out" in result.extra:
+        notes.append(
+            f"Left out, without a counterpart among the labels: {result.extra['left_out']}."
+        )
+    return "\n".join([*lines, *(["", " ".join(notes)] if notes else [])])
+
+
+def _sizes(manifest: Manifest) -> str:
+    files = {name: record.size for name, record in manifest.files.items() if name != CARD}
+    rows = [(f"`{name}`", CONTENTS.get(name, ""), _megabytes(size)) for name, size in files.items()]
+    rows.append(("together", "", _megabytes(sum(files.values()))))
+    return _table(("file", "what", "size"), rows)
+
+
+def _parameters(bundle: Path) -> str:
+    """Numbers in each file of weights, statistics of normalisation among them."""
+    counts = []
+    for path in sorted(bundle.glob("*.safetensors")):
+        with safe_open(path, framework="np") as file:
+            shapes = [file.get_slice(key).get_shape() for key in file.keys()]
+        count = sum(_product(shape) for shape in shapes)
+        counts.append(f"{CONTENTS.get(path.name, path.name)} {count / 1e6:.2f} million")
+    return f"Numbers in the weights: {'; '.join(counts)}."
+
+
+def _product(shape: Iterable[int]) -> int:
+    total = 1
+    for side in shape:
+        total *= side
+    return total
+
+
+def _shown(bundle: Path) -> str:
+    """The bundle as a reader has it, whatever folder it was written in."""
+    return f"bundles/{bundle.name}" if bundle.is_absolute() else bundle.as_posix()
+
+
+def _settings(options: FaceTraining | SpeechTraining | Stage2Training | Dropout) -> str:
+    """The values of a dataclass in words."""
+    return _list(dataclasses.asdict(options))
+
+
+def _list(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    rule = ["---", *["---:"] * (len(heads) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (heads, rule, *rows))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.2f} MB" if size >= 5_000 else f"{size} bytes"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, score, and write the card."""
+    parser = script_parser("training.card", __doc__, needs="the corpora to score on", smoke=False)
+    parser.add_argument("--bundle", type=Path, default=Path("bundles/compact"))
+    return run_script(parser, arguments, _run)
+
+
+def _run(job: Job) -> None:
+    bundle: Path = job.options.bundle
+    verify_bundle(bundle)
+    recognizer = Recognizer.load(
+        bundle,
+        base_model=resolve(read_spec(bundle).llm.base),
+        face_detector=None,
+        threads=job.options.threads,
+    )
+    results = measure(recognizer, job.data, job.cache)
+    manifest = write_card(bundle, results, job.options.seed)
+    print(summary(results))
+    console.print(f"{bundle / CARD} written; the bundle is now {manifest.sha256}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

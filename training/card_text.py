@@ -1,0 +1,100 @@
+# ruff: noqa: E501  (the rows of a table are one line each)
+"""The words of a model card; `training.card` fills in what starts with a dollar sign."""
+
+TEMPLATE = """\
+---
+license: cc-by-nc-sa-4.0
+language: [en, de, pl]
+base_model: HuggingFaceTB/SmolLM2-135M-Instruct
+tags: [emotion-recognition-in-conversation, multimodal, bemerc]
+---
+
+# Model card of the bundle `$name`
+
+Recognises which of seven emotions ($labels) a person **expresses** in one utterance of a
+conversation, from words, voice and face, any of which may be missing. It follows BeMERC
+([arXiv 2503.23990](https://arxiv.org/abs/2503.23990)) at a size that runs live on two CPU cores, and
+does not claim that paper's results. `python -m training.card` wrote this file.
+
+## Licence
+
+**CC BY-NC-SA 4.0: non-commercial use only**, the strictest licence of the data below. Besides,
+openSMILE, without which the voice cannot be read, is under audEERING's research licence, which
+excludes commercial use. The code around it is Apache-2.0.
+
+## Intended use
+
+Research and private, non-commercial projects in which everybody who is analysed knows it and has
+agreed: studying conversations, prototypes of interfaces that react to what is expressed, teaching,
+comparing methods. A person looks at the output, and nothing of weight is decided by it.
+
+## Forbidden use
+
+- At work or in education: the EU AI Act prohibits inferring emotions there, but for medical or safety
+  reasons (Art. 5(1)(f)).
+- Surveillance, or analysing people who do not know of it or have not agreed.
+- Judging people: hiring, credit, insurance, policing, migration, court, diagnosis. It is not a lie
+  detector, and it does not know what anybody feels.
+- Commercial use of any kind.
+
+## Data
+
+| corpus | part used in training | what for | licence |
+|---|---|---|---|
+| MELD | `train`, 9,989 utterances of one English-language sitcom | words | GPL-3.0 |
+| FER2013 | `Training`, faces from the web, 48x48 grey | face encoder, composition | research use; the rights of the photos are with their owners |
+| FERPlus | votes of ten annotators for these faces | targets of the face encoder | MIT |
+| RAVDESS | actors 1-16, English, acted | speech encoder, composition | CC BY-NC-SA 4.0 |
+| EmoDB | speakers 03, 08-12, German, acted, without boredom | speech encoder, composition | free to use, cite the authors; CC0 as re-published |
+| nEMO | IC0, KD0, MK0, MP0, SM0, Polish, acted | speech encoder, composition | CC BY-NC-SA 4.0 |
+
+EmoryNLP (Apache-2.0) is only evaluated on. The base weights, which are not in the bundle:
+SmolLM2-135M-Instruct (Apache-2.0). Live, it works with BlazeFace (Apache-2.0), Silero VAD (MIT) and
+Whisper tiny.en (MIT). `docs/data.md` says where each corpus is had, its splits, and what its labels
+became.
+
+## How it was trained
+
+1. **Face encoder**: a DenseNet on FER2013's faces with FERPlus's vote distributions.
+   $face_settings.
+2. **Speech encoder**: a small network on openSMILE functionals ($feature_set) of windows of
+   $window_seconds s. $speech_settings.
+3. **Stage 2**: LoRA (rank $lora_rank, from layer $lora_first_layer) on the base LLM and the adapters,
+   a dialogue a sequence, a loss at the cue of each turn; first with words alone, then **composed**:
+   each MELD turn is given a voice and a face of its own label from the other corpora, and modalities
+   are dropped at random. $stage2_settings. Dropped: $dropout_settings.
+4. **Calibration**: a temperature for each set of modalities, fitted on dev: $temperatures.
+
+Those are the defaults of `python -m training.compact`. Stage 1 of the paper, behaviour alignment, is
+not trained. No conversation with its own video and sound was seen in training.
+
+## Dev figures
+
+In percent. **Dev data chose the epochs and the temperatures**, so expect less on data never used,
+above all of the calibration error (ECE). **Composed** figures are not MELD results: the voice and the
+face of a line were drawn by its true label, which real conversations do not do. `data` is a folder in
+the layout of `docs/data.md`.
+
+$summary
+
+$sections
+
+## Limits
+
+- Acted speech: actors in studios speak clearer emotions than people do. Two sentences (RAVDESS), ten
+  (EmoDB) and ninety (nEMO) are all that was said.
+- Posed and web photos: found by searching for emotion words; unevenly spread over age, sex, origin and
+  light. The model sees single pictures in training; motion is not learned.
+- English words from one sitcom, mostly between six people. Other English, and other languages, will be
+  recognised worse. Live, the words are those of a speech recogniser.
+- Rare labels, disgust and fear above all, are recognised worst: see the tables.
+- A face smaller than about a sixth of the frame's shorter side is missed. Body and posture are not
+  looked at. One face and one voice per input.
+- How it does on groups of people by age, sex or origin was not measured: the corpora hardly say.
+
+## Sizes
+
+$sizes
+
+$parameters
+"""
