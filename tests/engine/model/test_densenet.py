@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,24 @@ def test_a_checkpoint_loads_strictly(tmp_path: Path) -> None:
     model.load_state_dict(load_file(tmp_path / "densenet121.safetensors"), strict=True)
     for name, value in model.state_dict().items():
         assert torch.equal(value, checkpoint[name])
+
+
+def test_the_published_checkpoints_load(tmp_path: Path) -> None:
+    """They have names like ``norm.1`` and no batch counts; anything else missing is refused."""
+    trained = DenseNet(TINY).state_dict()
+    published = {
+        re.sub(r"(denselayer\d+\.\w+)([12])\.", r"\1.\2.", name): value
+        for name, value in trained.items()
+        if not name.endswith("num_batches_tracked")
+    }
+    assert "features.denseblock1.denselayer2.norm.1.running_mean" in published
+    save_file(published, tmp_path / "old.safetensors")
+    model = DenseNet(TINY)
+    model.load_torchvision(load_file(tmp_path / "old.safetensors"))
+    assert all(torch.equal(value, trained[name]) for name, value in model.state_dict().items())
+    del published["features.norm0.bias"]
+    with pytest.raises(RuntimeError, match=r"features\.norm0\.bias"):
+        model.load_torchvision(published)
 
 
 @torch.inference_mode()

@@ -1,0 +1,171 @@
+"""The network on a real two-layer LLaMA: one pass over a dialogue says what many would."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_model import random_dialogues, random_turn
+from torch.nn import functional
+
+from engine.model.model import EmotionModel, TurnInputs, add_lora, load_base
+from engine.model.recognizer import without
+from engine.model.spec import ModelSpec, compact
+from export.models import resolve
+from training.smoke import Smoke
+
+CLOSE = {"atol": 1e-4, "rtol": 0.0}
+
+
+def build(spec: ModelSpec) -> EmotionModel:
+    """A model whose LoRA and adapters do something, as after training."""
+    torch.manual_seed(0)
+    llm, tokenizer = load_base(Path(spec.llm.base))
+    model = EmotionModel(spec, add_lora(llm, spec.llm), tokenizer)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def model(smoke: Smoke) -> EmotionModel:
+    """With the tiny spec."""
+    return build(smoke.spec)
+
+
+@pytest.fixture(scope="module")
+def dialogues(smoke: Smoke) -> list[list[TurnInputs]]:
+    """Seven turns in three dialogues, with and without each modality."""
+    return random_dialogues(smoke.spec)
+
+
+@torch.inference_mode()
+def test_one_pass_says_what_one_turn_at_a_time_would(
+    model: EmotionModel, dialogues: list[list[TurnInputs]]
+) -> None:
+    """Each turn is scored as if nothing came after it: no look-ahead, no label in the history."""
+    packed = model(dialogues)
+    assert packed.shape == (7, 7)
+    alone = [model([turns[: count + 1]])[-1] for turns in dialogues for count in range(len(turns))]
+    torch.testing.assert_close(packed, torch.stack(alone), **CLOSE)
+
+
+@torch.inference_mode()
+def test_variants_are_scored_as_last_turns(
+    model: EmotionModel, dialogues: list[list[TurnInputs]]
+) -> None:
+    """With the history read once, variants of different length score as whole dialogues do."""
+    history, turn = dialogues[0], random_turn(model.spec, 9, "Ben", "oh really you did that")
+    variants = [
+        turn,
+        without(turn, "text"),
+        without(turn, "audio"),
+        without(turn, "video"),
+        without(turn, "text", "audio", "video"),
+        random_turn(model.spec, 10, "Dot", "a much longer turn of somebody else " * 5, windows=8),
+    ]
+    for past in (history, []):
+        expected = torch.stack([model([[*past, variant]])[-1] for variant in variants])
+        torch.testing.assert_close(model.score_variants(past, variants), expected, **CLOSE)
+
+
+@torch.inference_mode()
+def test_padding_changes_nothing(model: EmotionModel, dialogues: list[list[TurnInputs]]) -> None:
+    """A dialogue scores the same alone and beside longer ones, in any order."""
+    alone = [model([turns]) for turns in dialogues]
+    torch.testing.assert_close(model(dialogues), torch.cat(alone), **CLOSE)
+    backwards = model(dialogues[::-1])
+    torch.testing.assert_close(backwards, torch.cat(alone[::-1]), **CLOSE)
+
+
+@torch.inference_mode()
+def test_every_subset_of_modalities_has_its_own_scores(model: EmotionModel) -> None:
+    """Dropping any leaves finite scores, and all eight differ: none is ignored."""
+    turn = random_turn(model.spec, 3)
+    subsets = [
+        tuple(name for bit, name in enumerate(("text", "audio", "video")) if mask >> bit & 1)
+        for mask in range(8)
+    ]
+    scores = model.score_variants([], [without(turn, *dropped) for dropped in subsets])
+    assert torch.isfinite(scores).all()
+    gaps = torch.cdist(scores, scores) + torch.eye(8)
+    assert gaps.min() > 1e-3
+
+
+@torch.inference_mode()
+def test_the_history_matters(model: EmotionModel, dialogues: list[list[TurnInputs]]) -> None:
+    """Other words before a turn change its scores; another last turn changes no earlier one."""
+    before = model([dialogues[0]])
+    opening = dataclasses.replace(dialogues[0][0], text="i miss the old house")
+    assert not torch.allclose(model([[opening, *dialogues[0][1:]]])[1:], before[1:], atol=1e-3)
+    ending = dataclasses.replace(dialogues[0][-1], text="what a lovely day")
+    after = model([[*dialogues[0][:-1], ending]])
+    torch.testing.assert_close(after[:-1], before[:-1], **CLOSE)
+    assert not torch.allclose(after[-1], before[-1], atol=1e-3)
+
+
+@torch.inference_mode()
+def test_evidence_adds_to_the_label_scores(model: EmotionModel) -> None:
+    """The weighted scores of the encoders, exactly."""
+    turn = random_turn(model.spec, 4)
+    silent = dataclasses.replace(turn, audio_scores=None, video_scores=None)
+    assert turn.audio_scores is not None
+    assert turn.video_scores is not None
+    weights = model.fusion.evidence_weights
+    added = weights["audio"] * turn.audio_scores + weights["video"] * turn.video_scores
+    torch.testing.assert_close(model([[turn]]) - model([[silent]]), added[None], **CLOSE)
+
+
+def test_without_evidence_the_llm_alone_decides(smoke: Smoke) -> None:
+    """As in the paper: scores of the encoders have no way in."""
+    model = build(dataclasses.replace(smoke.spec, evidence=False))
+    turn = random_turn(model.spec, 4)
+    silent = dataclasses.replace(turn, audio_scores=None, video_scores=None)
+    with torch.inference_mode():
+        assert torch.equal(model([[turn]]), model([[silent]]))
+
+
+def test_a_loss_trains_lora_and_fusion_but_not_the_base(
+    model: EmotionModel, dialogues: list[list[TurnInputs]]
+) -> None:
+    """Gradients reach everything that is trained and nothing that is frozen."""
+    model.zero_grad()
+    functional.cross_entropy(model(dialogues), torch.arange(7)).backward()
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert {name.split(".")[0] for name in trained} == {"llm", "fusion"}
+    for name, parameter in model.named_parameters():
+        if name in trained:
+            assert "lora" in name or name.startswith("fusion")
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().sum() > 0, name
+        else:
+            assert parameter.grad is None, name
+    model.zero_grad()
+
+
+def test_a_base_of_another_width_is_refused(smoke: Smoke) -> None:
+    """The message has both widths."""
+    llm, tokenizer = load_base(Path(smoke.spec.llm.base))
+    llm_spec = dataclasses.replace(smoke.spec.llm, hidden_size=576)
+    with pytest.raises(ValueError, match="64 wide, the spec says 576"):
+        EmotionModel(dataclasses.replace(smoke.spec, llm=llm_spec), llm, tokenizer)
+
+
+@pytest.mark.slow
+def test_compact_at_its_real_size() -> None:
+    """SmolLM2 with LoRA on its upper layers scores a dialogue; every label is one of its tokens."""
+    spec = compact()
+    llm, tokenizer = load_base(resolve(spec.llm.base))
+    model = EmotionModel(spec, add_lora(llm, spec.llm), tokenizer).eval()
+    turns = [random_turn(spec, 1, "Ann"), random_turn(spec, 2, "Ben", "oh!", windows=8)]
+    with torch.inference_mode():
+        scores = model([turns])
+    assert scores.shape == (2, len(spec.labels))
+    assert torch.isfinite(scores).all()
+    trained = {name for name, parameter in llm.named_parameters() if parameter.requires_grad}
+    layers = {int(name.split("layers.")[1].split(".")[0]) for name in trained}
+    assert layers == set(range(spec.llm.lora_first_layer, llm.config.num_hidden_layers))
