@@ -56,7 +56,7 @@ def calibrate(bundle: Path, corpora: Corpora, base_model: Path, cache: Path) -> 
         cache=cache,
         speakers="dev",
         faces=corpora.faces_dev,
-        speech=corpora.speech,
+        speech=(corpora.speech,),
     )
     composed = examples.composed(request)
     temperatures = {}

@@ -44,7 +44,7 @@ class Evaluation:
             cache=cache,
             speakers=self.speakers,
             faces=data / "fer2013" if composed else None,
-            speech=data if composed else None,
+            speech=(data,) if composed else (),
         )
 
 

@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             cache=options.cache,
             speakers=options.speakers,
             faces=options.faces,
-            speech=options.speech,
+            speech=tuple(options.speech or ()),
             seed=options.seed,
         )
         result, extra = evaluate(recognizer, options.dataset, request, options.without)
@@ -120,7 +120,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--speakers", help="of speech: 17-20,TP0 or the corpus's own dev or test speakers"
     )
     parser.add_argument("--faces", type=Path, help="FER2013 for composed")
-    parser.add_argument("--speech", type=Path, help="folder of speech corpora for composed")
+    parser.add_argument(
+        "--speech", type=Path, nargs="+", help="folders of speech corpora for composed"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the composition")
     parser.add_argument("--base-model", help="use this base LLM instead of the bundle's own name")
     parser.add_argument("--threads", type=int, default=2)

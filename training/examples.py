@@ -52,8 +52,8 @@ class Request:
     """`17-20,TP0`, or `dev` or `test`; all for None."""
     faces: Path | None = None
     """FER2013 for `composed`."""
-    speech: Path | None = None
-    """Speech corpora for `composed`."""
+    speech: tuple[Path, ...] = ()
+    """Folders of speech corpora for `composed`."""
     seed: int = 1
     """Of the composition."""
 
@@ -126,9 +126,10 @@ def speech(request: Request, read: ReadSpeech) -> Examples:
 
 def composed(request: Request) -> Examples:
     """MELD's words with a voice and a face of the same label."""
-    if request.faces is None or request.speech is None:
+    if request.faces is None or not request.speech:
         raise UserError("composed needs --faces (FER2013) and --speech (a folder of speech)")
-    clips = choose_clips(find_speech(request.speech), request.speakers)
+    found = [clip for folder in request.speech for clip in find_speech(folder)]
+    clips = choose_clips(found, request.speakers)
     banks = Banks(
         voices=voice_bank(request.encoders, clips, request.cache),
         faces=face_bank(request.encoders, read_dev_faces(request.faces)),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -80,7 +81,7 @@ class Recognizer:
             _fill(model.fusion, bundle / "fusion.safetensors")
             encoders = _load_encoders(spec, bundle)
             calibration = Calibration.from_dict(_read_json(bundle / "calibration.json"))
-        except (ValueError, KeyError, RuntimeError) as error:
+        except (ValueError, KeyError, RuntimeError, OSError, SafetensorError) as error:
             reason = " ".join(str(error).split())[:300]
             raise UserError(
                 f"{bundle}: spec and weights disagree ({reason}); get the bundle again or train it"
@@ -231,8 +232,9 @@ def read_spec(bundle: Path) -> ModelSpec:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; get the bundle again or train it") from error
+    except OSError as error:
+        reason = error.strerror or "unreadable"
+        raise UserError(f"{path}: {reason}; get the bundle again or train it") from error
     except ValueError as error:
         raise UserError(f"{path} is not JSON; get the bundle again or train it") from error
     if not isinstance(values, dict):
