@@ -56,13 +56,13 @@ became.
 ## How it was trained
 
 1. **Face encoder**: a DenseNet on FER2013's faces with FERPlus's vote distributions.
-   $face_settings.
+   Settings: $face_settings.
 2. **Speech encoder**: a small network on openSMILE functionals ($feature_set) of windows of
-   $window_seconds s. $speech_settings.
+   $window_seconds s. Settings: $speech_settings.
 3. **Stage 2**: LoRA (rank $lora_rank, from layer $lora_first_layer) on the base LLM and the adapters,
    a dialogue a sequence, a loss at the cue of each turn; first with words alone, then **composed**:
    each MELD turn is given a voice and a face of its own label from the other corpora, and modalities
-   are dropped at random. $stage2_settings. Dropped: $dropout_settings.
+   are dropped at random. Settings: $stage2_settings. Shares dropped: $dropout_settings.
 4. **Calibration**: a temperature for each set of modalities, fitted on dev: $temperatures.
 
 Those are the defaults of `python -m training.compact`. Stage 1 of the paper, behaviour alignment, is
@@ -87,7 +87,7 @@ $sections
   light. The model sees single pictures in training; motion is not learned.
 - English words from one sitcom, mostly between six people. Other English, and other languages, will be
   recognised worse. Live, the words are those of a speech recogniser.
-- Rare labels, disgust and fear above all, are recognised worst: see the tables.
+- Disgust and fear are rare in the dialogues: see the tables for each label.
 - A face smaller than about a sixth of the frame's shorter side is missed. Body and posture are not
   looked at. One face and one voice per input.
 - How it does on groups of people by age, sex or origin was not measured: the corpora hardly say.

@@ -57,7 +57,7 @@ def _composed(absent: str = "") -> Evaluation:
 EVALUATIONS = (
     Evaluation("MELD dev, words", "meld", "meld/dev_sent_emo.csv"),
     Evaluation("EmoryNLP dev, words", "emorynlp", "emorynlp/emorynlp_dev_final.csv"),
-    Evaluation("FER2013 PublicTest, faces", "fer2013", "fer2013"),
+    Evaluation("FER2013 PublicTest, faces, FER2013's label", "fer2013", "fer2013"),
     Evaluation("RAVDESS actors 17-20, English voices", "ravdess", "ravdess", "17-20"),
     Evaluation("EmoDB speakers 13 and 14, German voices", "emodb", "emodb", "13,14"),
     Evaluation("nEMO speakers EB0 and KS0, Polish voices", "nemo", "nemo", "EB0,KS0"),

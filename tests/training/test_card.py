@@ -47,7 +47,7 @@ def test_a_card_has_its_figures_and_the_commands(bundle: Path, results: list[Mea
     """Each evaluation stands with its command; figures are percent, missing ones are named."""
     card.write_card(bundle, results, seed=7)
     text = (bundle / card.CARD).read_text()
-    assert "| FER2013 PublicTest, faces | 8 |" in text
+    assert "| FER2013 PublicTest, faces, FER2013's label | 8 |" in text
     assert "| 87.5 |" in text  # accuracy: seven of eight
     assert "against FERPlus's majority of 7 | 7 |  |  | 81.2 |" in text
     assert "python -m training.evaluate bundles/compact fer2013 data/fer2013\n" in text
