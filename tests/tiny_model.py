@@ -39,10 +39,11 @@ def talk_frames(count: int = 64) -> tuple[VideoFrame, ...]:
 
 @functools.cache
 def spoken(seconds: float = 3.0) -> Samples:
-    """Real speech, shape (N,)."""
+    """Real speech without the silence before it, at most 3.4 s, shape (N,)."""
     samples, rate = soundfile.read(TESTS / "assets" / "speech.wav", dtype="float32")
     assert rate == SAMPLE_RATE
-    return np.asarray(samples[: round(seconds * rate)], np.float32)
+    start = round(0.6 * rate)
+    return np.asarray(samples[start : start + round(seconds * rate)], np.float32)
 
 
 def random_turn(

@@ -148,8 +148,15 @@ def load_base(path: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]
 
 
 def add_lora(llm: Any, spec: LlmSpec) -> Any:
-    """Put LoRA on the layers of the spec (no dropout: it costs a third of the speed on CPU)."""
+    """Put LoRA on the layers of the spec (no dropout: it costs a third of the speed on CPU).
+
+    Raises:
+        ValueError: the LLM has no such layers.
+    """
     layers = list(range(spec.lora_first_layer, llm.config.num_hidden_layers))
+    if not layers:  # which peft would take for all
+        count = llm.config.num_hidden_layers
+        raise ValueError(f"llm.lora_first_layer {spec.lora_first_layer}: the base has {count}")
     config = LoraConfig(
         r=spec.lora_rank,
         lora_alpha=spec.lora_alpha,
