@@ -1,0 +1,132 @@
+"""A checkpoint brings everything back, or is refused; a kill never spoils it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn, optim
+
+from training import checkpoint
+from training.checkpoint import load_checkpoint, save_checkpoint
+
+
+def network(seed: int, width: int = 6) -> nn.Sequential:
+    """Trained and frozen parameters, and buffers."""
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(4, width), nn.BatchNorm1d(width), nn.Linear(width, 3))
+    model[0].requires_grad_(False)
+    return model
+
+
+OPTIMIZERS = {
+    "adamw": lambda parameters: optim.AdamW(parameters, lr=0.05),
+    "sgd": lambda parameters: optim.SGD(parameters, lr=0.05, momentum=0.9, nesterov=True),
+}
+each_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+
+
+def trained(model: nn.Module) -> list[Tensor]:
+    """Parameters that learn."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def step(model: nn.Module, optimizer: optim.Optimizer, seed: int) -> None:
+    """One update on random data."""
+    inputs = torch.randn(8, 4, generator=torch.Generator().manual_seed(seed))
+    optimizer.zero_grad()
+    model(inputs).square().sum().backward()
+    optimizer.step()
+
+
+def assert_same(one: nn.Module, other: nn.Module) -> None:
+    """All state that a checkpoint is responsible for is equal."""
+    for (name, value), (_, expected) in zip(
+        one[1:].state_dict().items(), other[1:].state_dict().items(), strict=True
+    ):
+        assert torch.equal(value, expected), name
+
+
+@each_optimizer
+def test_training_goes_on_as_if_never_interrupted(tmp_path: Path, make: type) -> None:
+    """Weights, running means and the optimizer's moments: the next steps are the same."""
+    model = network(1)
+    optimizer = make(trained(model))
+    for seed in range(3):
+        step(model, optimizer, seed)
+    path = tmp_path / "deep" / "last.safetensors"
+    save_checkpoint(path, {"net": model}, optimizer, {"epoch": 2, "best": 0.5, "note": "é"})
+    resumed = network(1)
+    with torch.no_grad():
+        for parameter in trained(resumed):
+            parameter.add_(1)
+    resumed_optimizer = make(trained(resumed))
+    progress = load_checkpoint(path, {"net": resumed}, resumed_optimizer)
+    assert progress == {"epoch": 2, "best": 0.5, "note": "é"}
+    assert_same(resumed, model)
+    for seed in range(3, 6):
+        step(model, optimizer, seed)
+        step(resumed, resumed_optimizer, seed)
+    assert_same(resumed, model)
+
+
+def test_several_modules_share_a_file(tmp_path: Path) -> None:
+    """Each gets its own state back, and names may begin alike."""
+    one, other = network(1), network(2)
+    path = tmp_path / "last.safetensors"
+    optimizer = optim.AdamW(trained(one) + trained(other))
+    save_checkpoint(path, {"net": one, "network": other}, optimizer, {})
+    fresh = {"net": network(3), "network": network(4)}
+    assert load_checkpoint(path, fresh) == {}
+    assert_same(fresh["net"], one)
+    assert_same(fresh["network"], other)
+
+
+def test_a_frozen_base_is_not_copied(tmp_path: Path) -> None:
+    """A base model of gigabytes is not written at every checkpoint."""
+    model = network(1)
+    path = tmp_path / "last.safetensors"
+    save_checkpoint(path, {"net": model}, optim.AdamW(trained(model)), {})
+    assert "net/2.weight" in load_file(path)
+    assert "net/1.running_mean" in load_file(path)
+    assert "net/0.weight" not in load_file(path)
+
+
+@pytest.mark.parametrize("other", [network(1, width=7), nn.Linear(4, 3), nn.Sequential()])
+def test_another_shape_is_refused(tmp_path: Path, other: nn.Module) -> None:
+    """Other sizes or other layers: a ValueError that says what to delete, and nothing is loaded."""
+    path = tmp_path / "last.safetensors"
+    model = network(1)
+    save_checkpoint(path, {"net": model}, optim.AdamW(trained(model)), {})
+    before = {key: value.clone() for key, value in other.state_dict().items()}
+    with pytest.raises(ValueError, match=r"last\.safetensors .*net of another shape; delete it"):
+        load_checkpoint(path, {"net": other})
+    assert all(torch.equal(value, before[key]) for key, value in other.state_dict().items())
+
+
+def test_a_kill_while_writing_leaves_the_last_one_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a file lies beside the checkpoint, which is still that of the epoch before."""
+    path = tmp_path / "last.safetensors"
+    model = network(1)
+    optimizer = optim.AdamW(trained(model))
+    save_checkpoint(path, {"net": model}, optimizer, {"epoch": 1})
+
+    def killed(tensors: object, file: Path, metadata: object) -> None:
+        file.write_bytes(path.read_bytes()[:100])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            save_checkpoint(path, {"net": network(2)}, optimizer, {"epoch": 2})
+    assert len(list(tmp_path.iterdir())) == 2
+    fresh = network(3)
+    assert load_checkpoint(path, {"net": fresh}) == {"epoch": 1}
+    assert_same(fresh, model)
+    save_checkpoint(path, {"net": model}, optimizer, {"epoch": 2})
+    assert load_checkpoint(path, {"net": fresh}) == {"epoch": 2}
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,64 @@
+"""Scoring many turns at once keeps their order and their scores."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny_model import random_dialogues, random_turn
+
+from engine.model.recognizer import Recognizer, used_modalities
+from training import predict
+from training.predict import Examples, label_scores, probabilities, remove
+
+CLOSE = {"atol": 1e-4, "rtol": 0.0}
+
+
+@torch.inference_mode()
+def test_dialogues_keep_their_order(
+    tiny_recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches are made by length; the scores come back in the order of the turns."""
+    dialogues = random_dialogues(tiny_recognizer.spec) * 2
+    expected = torch.cat([tiny_recognizer.model([turns]) for turns in dialogues])
+    for tokens in (1, 150, 10_000):
+        monkeypatch.setattr(predict, "BATCH_TOKENS", tokens)
+        torch.testing.assert_close(label_scores(tiny_recognizer, dialogues), expected, **CLOSE)
+
+
+@torch.inference_mode()
+def test_turns_alone_score_as_dialogues_of_one(
+    tiny_recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The faster way for turns without a history gives the same."""
+    spec = tiny_recognizer.spec
+    singles = [[random_turn(spec, seed, windows=seed % 4)] for seed in range(7)]
+    monkeypatch.setattr(predict, "BATCH_TURNS", 3)
+    expected = torch.cat([tiny_recognizer.model([turns]) for turns in singles])
+    torch.testing.assert_close(label_scores(tiny_recognizer, singles), expected, **CLOSE)
+
+
+def test_probabilities_are_those_of_the_live_path(tiny_recognizer: Recognizer) -> None:
+    """Every turn of a dialogue gets what `predict` says with the turns before it as history."""
+    dialogues = random_dialogues(tiny_recognizer.spec)
+    given = probabilities(tiny_recognizer, dialogues)
+    torch.testing.assert_close(given.sum(1), torch.ones(7))
+    live = [
+        tiny_recognizer.predict(turns[:count], [turns[count]])[0]
+        for turns in dialogues
+        for count in range(len(turns))
+    ]
+    torch.testing.assert_close(given, torch.stack(live), **CLOSE)
+
+
+def test_modalities_are_removed_everywhere(tiny_recognizer: Recognizer) -> None:
+    """Of every turn, and nothing else; the truth stays."""
+    dialogues = tuple(tuple(turns) for turns in random_dialogues(tiny_recognizer.spec))
+    examples = Examples(dialogues, (0, 1, 2, 3, 4, 5, 6))
+    left = remove(examples, ["audio", "text"])
+    assert left.truth == examples.truth
+    for turns, before in zip(left.dialogues, dialogues, strict=True):
+        for turn, full in zip(turns, before, strict=True):
+            assert set(used_modalities(turn)) == set(used_modalities(full)) & {"video"}
+            assert turn.video is full.video
+            assert turn.audio_scores is None
+    assert remove(examples, []).dialogues == dialogues
