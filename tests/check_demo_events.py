@@ -1,6 +1,6 @@
 """Check the events that the demo wrote; run by `.ci/run`.
 
-python tests/check_demo_events.py out/demo.jsonl bundles/compact
+python -m tests.check_demo_events out/demo.jsonl bundles/compact
 """
 
 from __future__ import annotations

@@ -59,9 +59,9 @@ class Stage2Training:
 
     text_epochs: int = 2
     composed_epochs: int = 1
-    composed_share: float = 0.5
+    composed_share: float = 0.4
     """Share of the dialogues in a composed epoch: its tokens cost half as much again."""
-    solo_sequences: int = 160
+    solo_sequences: int = 140
     """Sequences of eight turns without words in a composed epoch."""
     batch_tokens: int = 700
     """Padded tokens of a batch; a longer dialogue is a batch of its own."""

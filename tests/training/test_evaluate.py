@@ -1,0 +1,191 @@
+"""The command that scores a bundle, as a user types it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.model.spec import MELD_LABELS
+from training.datasets.emorynlp import COLUMNS
+from training.evaluate import main
+from training.smoke import Smoke
+
+FIGURES = {"accuracy", "weighted_f1", "macro_f1", "unweighted_accuracy", "ece"}
+
+Score = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def score(tiny_bundle: Path, feature_cache: Path, capsys: pytest.CaptureFixture[str]) -> Score:
+    """Runs the command with --json and returns the object that it prints."""
+
+    def run(*words: object) -> dict[str, Any]:
+        arguments = [str(tiny_bundle), *map(str, words), "--json", "--cache", str(feature_cache)]
+        assert main(arguments) == 0
+        printed = capsys.readouterr().out
+        assert printed.count("\n") == 1
+        result: dict[str, Any] = json.loads(printed)
+        assert {"n", "per_class", *FIGURES} <= result.keys()
+        assert all(0 <= result[name] <= 1 for name in FIGURES)
+        assert tuple(result["per_class"]) == MELD_LABELS
+        assert sum(one["support"] for one in result["per_class"].values()) == result["n"]
+        hits = sum(one["recall"] * one["support"] for one in result["per_class"].values())
+        assert result["accuracy"] == pytest.approx(hits / result["n"])
+        return result
+
+    return run
+
+
+def composed(smoke: Smoke) -> tuple[object, ...]:
+    """The words of the command for the composed dev set."""
+    faces = smoke.data / "fer2013" / "PublicTest.parquet"
+    return (
+        "composed",
+        smoke.data / "meld" / "dev_sent_emo.csv",
+        "--faces",
+        faces,
+        "--speech",
+        (smoke.data),
+    )
+
+
+def test_meld(smoke: Smoke, score: Score) -> None:
+    """Words: every utterance of the csv, and no figures of other corpora."""
+    result = score("meld", smoke.data / "meld" / "dev_sent_emo.csv")
+    assert result["n"] == 24
+    assert result.keys() == {"n", "per_class", *FIGURES}
+
+
+def test_fer2013(smoke: Smoke, score: Score) -> None:
+    """Faces: a parquet, or the PublicTest of its folder; with the FERPlus majority beside."""
+    result = score("fer2013", smoke.data / "fer2013" / "PublicTest.parquet")
+    assert (result["n"], result["ferplus_n"]) == (35, 35)
+    assert 0 <= result["ferplus_accuracy"] <= 1
+    # In the synthesised pictures both labels agree.
+    assert result["ferplus_accuracy"] == pytest.approx(result["accuracy"])
+    assert score("fer2013", smoke.data / "fer2013") == result
+
+
+def test_ravdess(smoke: Smoke, score: Score) -> None:
+    """Voices: all actors of the folder, or those that are named."""
+    assert score("ravdess", smoke.data / "ravdess")["n"] == 24
+    named = score("ravdess", smoke.data / "ravdess", "--speakers", "17")
+    assert named["n"] == 8
+    assert named["per_class"]["neutral"]["support"] == 2
+    assert score("ravdess", smoke.data, "--speakers", "dev") == named
+
+
+def test_composed(smoke: Smoke, score: Score) -> None:
+    """All three; the same figures again with the same seed."""
+    words = (*composed(smoke), "--speakers", "dev")
+    result = score(*words)
+    assert result["n"] == 24
+    assert score(*words) == result
+
+
+def test_without_leaves_modalities_out(smoke: Smoke, score: Score) -> None:
+    """Without voice and face the composed set is MELD; without everything the words say nothing."""
+    meld = smoke.data / "meld" / "dev_sent_emo.csv"
+    left = score(*composed(smoke), "--without", "audio", "--without", "video")
+    words = score("meld", meld)
+    assert left.keys() == words.keys()
+    assert {k: left[k] for k in FIGURES} == pytest.approx({k: words[k] for k in FIGURES}, abs=1e-5)
+    for name in ("text", "audio", "video"):
+        assert score(*composed(smoke), "--without", name)["n"] == 24
+
+
+def test_emorynlp_leaves_out_what_has_no_counterpart(score: Score, tmp_path: Path) -> None:
+    """Peaceful and powerful are counted, not scored; joyful is joy."""
+    path = tmp_path / "emorynlp_dev_final.csv"
+    emotions = ["Neutral", "Joyful", "Peaceful", "Powerful", "Scared", "Mad", "Sad"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, COLUMNS)
+        table.writeheader()
+        for number, emotion in enumerate(emotions):
+            values = ("oh really", "['Ann']", emotion, 1, number, 1, 1, "00:00:01,0", "00:00:02,0")
+            table.writerow(dict(zip(COLUMNS, values, strict=True)))
+    result = score("emorynlp", path)
+    assert (result["n"], result["left_out"]) == (5, 2)
+    support = {label: one["support"] for label, one in result["per_class"].items()}
+    assert support == dict.fromkeys(MELD_LABELS, 1) | {"surprise": 0, "disgust": 0}
+
+
+def test_a_table_without_json(
+    smoke: Smoke, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For people: percentages by emotion and over all."""
+    assert main([str(tiny_bundle), "meld", str(smoke.data / "meld" / "dev_sent_emo.csv")]) == 0
+    printed = capsys.readouterr().out
+    assert "24 examples" in printed
+    assert "weighted F1" in printed
+    assert all(label in printed for label in MELD_LABELS)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("meld", "nowhere.csv"), "nowhere.csv"),
+        (("emorynlp", "DATA/meld/dev_sent_emo.csv"), "dev_sent_emo.csv"),
+        (("fer2013", "nowhere.parquet"), "nowhere.parquet"),
+        (("fer2013", "DATA/meld"), "meld"),
+        (("ravdess", "nowhere"), "nowhere"),
+        (("emodb", "DATA/ravdess"), "emodb"),
+        (("ravdess", "DATA/ravdess", "--speakers", "99"), "--speakers"),
+        (("ravdess", "DATA/ravdess", "--speakers", "test"), "--speakers"),
+        (("composed", "DATA/meld/dev_sent_emo.csv"), "--faces"),
+        (("meld", "DATA/meld/dev_sent_emo.csv", "--base-model", "./nowhere"), "nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    smoke: Smoke,
+    tiny_bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    """Exit code 2, nothing on standard output, and what is wrong on standard error."""
+    words = tuple(word.replace("DATA", str(smoke.data)) for word in words)
+    assert main([str(tiny_bundle), *words, "--json", "--cache", str(tmp_path)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "damaged"])
+def test_a_bundle_that_is_none_is_one_line(
+    smoke: Smoke, tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """No folder, a file, or a bundle with a changed byte."""
+    bundle = tmp_path / "bundle"
+    if kind == "file":
+        bundle.write_text("no bundle")
+    elif kind == "damaged":
+        shutil.copytree(tiny_bundle, bundle)
+        (bundle / "face.safetensors").write_bytes(b"\0" * 100)
+    assert main([str(bundle), "meld", str(smoke.data / "meld" / "dev_sent_emo.csv")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words", [("mnist", "x"), ("meld",), ("meld", "x", "--without", "smell"), ("meld", "x", "--y")]
+)
+def test_a_wrong_command_line_exits_with_2(
+    tiny_bundle: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    """The parser says what it knows."""
+    with pytest.raises(SystemExit) as caught:
+        main([str(tiny_bundle), *words])
+    assert caught.value.code == 2
+    assert "usage: python -m training.evaluate" in capsys.readouterr().err

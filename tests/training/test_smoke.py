@@ -1,0 +1,98 @@
+"""Every training script runs with --smoke: real code, synthesised data, a tiny model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.model.calibration import Calibration
+from engine.model.manifest import verify_bundle
+from training import bundle, compact, face, speech, stage2
+from training.smoke import Smoke
+
+Main = Callable[[list[str]], int]
+
+
+@pytest.mark.parametrize(
+    ("main", "options", "printed"),
+    [
+        (face.main, ["--epochs", "1", "--small-epochs", "0"], "best dev FERPlus accuracy 0."),
+        (speech.main, ["--epochs", "2"], "best dev unweighted accuracy: ravdess 0."),
+        (
+            stage2.main,
+            ["--text-epochs", "1", "--composed-epochs", "1", "--solo-sequences", "2"],
+            "",
+        ),
+    ],
+    ids=["face", "speech", "stage2"],
+)
+def test_one_step(
+    main: Main,
+    options: list[str],
+    printed: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It ends well, says what came out, and leaves nothing in the folder it was started in."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["--smoke", *options]) == 0
+    assert capsys.readouterr().out.startswith(printed)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_all_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The one command that trains a bundle, from corpora to a sealed folder."""
+    monkeypatch.chdir(tmp_path)
+    assert compact.main(["--smoke"]) == 0
+    told = capsys.readouterr().err
+    for step in ("1/4 face", "2/4 speech", "3/4 stage 2", "4/4 bundle", "temperatures"):
+        assert step in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_bundle_is_complete(tiny_bundle: Path) -> None:
+    """Weights of all parts, the spec, and a temperature for every subset of modalities."""
+    manifest = verify_bundle(tiny_bundle)
+    assert set(manifest.files) == {"spec.json", "calibration.json", *bundle.WEIGHTS}
+    document = json.loads((tiny_bundle / "calibration.json").read_text())
+    calibration = Calibration.from_dict(document)
+    assert set(calibration.temperatures) == {*bundle.SUBSETS, "audio", "video"}
+    assert all(value > 0 for value in calibration.temperatures.values())
+
+
+@pytest.mark.parametrize("main", [face.main, speech.main, stage2.main, compact.main, bundle.main])
+@pytest.mark.parametrize("words", [[], ["--data", "nowhere"]], ids=["no data", "no folder"])
+def test_a_mistake_is_one_line(
+    main: Main,
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit code 2, and what to give."""
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert "--data" in err or "nowhere" in err
+
+
+def test_smoke_data_have_the_public_layouts(smoke: Smoke) -> None:
+    """Whoever has the real corpora can put them in the same places."""
+    found = {path.relative_to(smoke.data).as_posix() for path in smoke.data.rglob("*.*")}
+    assert {
+        "meld/train_sent_emo.csv",
+        "meld/dev_sent_emo.csv",
+        "fer2013/Training.parquet",
+        "fer2013/PublicTest.parquet",
+        "ravdess/Actor_17/03-01-05-01-01-01-17.wav",
+    } <= found
