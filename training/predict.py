@@ -25,6 +25,16 @@ class Examples:
     truth: tuple[int, ...]
     """Label index of every turn in order; -1 where the bundle has no such label."""
 
+    def every(self, step: int) -> Examples:
+        """Each `step`-th dialogue with its truth."""
+        chosen, truth, start = [], [], 0
+        for index, turns in enumerate(self.dialogues):
+            if index % step == 0:
+                chosen.append(turns)
+                truth += self.truth[start : start + len(turns)]
+            start += len(turns)
+        return Examples(tuple(chosen), tuple(truth))
+
 
 def label_scores(recognizer: Recognizer, dialogues: Sequence[Sequence[TurnInputs]]) -> Tensor:
     """Uncalibrated label scores of every turn, in order: (n, E)."""
