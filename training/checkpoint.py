@@ -73,5 +73,9 @@ def _of(key: str, name: str) -> bool:
 
 def _state(module: nn.Module) -> dict[str, Tensor]:
     """Buffers and trained parameters: a frozen base model is not copied into checkpoints."""
-    frozen = {name for name, value in module.named_parameters() if not value.requires_grad}
-    return {key: value for key, value in module.state_dict().items() if key not in frozen}
+    state = module.state_dict(keep_vars=True)  # tied weights show under each of their names
+    return {
+        key: value.detach()
+        for key, value in state.items()
+        if not isinstance(value, nn.Parameter) or value.requires_grad
+    }
