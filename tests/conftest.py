@@ -33,10 +33,13 @@ def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_runs(smoke: Smoke, feature_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the three trainings write, after a moment of training each."""
+    import torch
+
     from training import stage2
     from training.corpora import Corpora
     from training.smoke import train_encoders
 
+    torch.set_num_threads(1)  # more only get in each other's way in so small a model
     runs = tmp_path_factory.mktemp("runs")
     train_encoders(smoke, runs, feature_cache)
     options = stage2.Stage2Training(text_epochs=1, composed_epochs=1, solo_sequences=4)
@@ -64,5 +67,8 @@ def tiny_recognizer(smoke: Smoke, tiny_bundle: Path) -> Recognizer:
     from export.models import resolve
 
     return Recognizer.load(
-        tiny_bundle, base_model=Path(smoke.spec.llm.base), face_detector=resolve("blazeface")
+        tiny_bundle,
+        base_model=Path(smoke.spec.llm.base),
+        face_detector=resolve("blazeface"),
+        threads=1,
     )

@@ -48,7 +48,9 @@ def assemble(spec: ModelSpec, runs: Path, out: Path) -> None:
 
 def calibrate(bundle: Path, corpora: Corpora, base_model: Path, cache: Path) -> Calibration:
     """Fit a temperature for every subset of modalities on dev data and seal the bundle again."""
-    recognizer = Recognizer.load(bundle, base_model=base_model, face_detector=None)
+    recognizer = Recognizer.load(
+        bundle, base_model=base_model, face_detector=None, threads=torch.get_num_threads()
+    )
     request = examples.Request(
         path=corpora.meld_dev,
         encoders=recognizer.encoders,

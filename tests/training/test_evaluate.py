@@ -26,8 +26,8 @@ def score(tiny_bundle: Path, feature_cache: Path, capsys: pytest.CaptureFixture[
     """Runs the command with --json and returns the object that it prints."""
 
     def run(*words: object) -> dict[str, Any]:
-        arguments = [str(tiny_bundle), *map(str, words), "--json", "--cache", str(feature_cache)]
-        assert main(arguments) == 0
+        options = ["--json", "--cache", str(feature_cache), "--threads", "1"]
+        assert main([str(tiny_bundle), *map(str, words), *options]) == 0
         printed = capsys.readouterr().out
         assert printed.count("\n") == 1
         result: dict[str, Any] = json.loads(printed)
@@ -120,7 +120,8 @@ def test_a_table_without_json(
     smoke: Smoke, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """For people: percentages by emotion and over all."""
-    assert main([str(tiny_bundle), "meld", str(smoke.data / "meld" / "dev_sent_emo.csv")]) == 0
+    path = smoke.data / "meld" / "dev_sent_emo.csv"
+    assert main([str(tiny_bundle), "meld", str(path), "--threads", "1"]) == 0
     printed = capsys.readouterr().out
     assert "24 examples" in printed
     assert "weighted F1" in printed
@@ -152,7 +153,8 @@ def test_a_mistake_is_one_line(
 ) -> None:
     """Exit code 2, nothing on standard output, and what is wrong on standard error."""
     words = tuple(word.replace("DATA", str(smoke.data)) for word in words)
-    assert main([str(tiny_bundle), *words, "--json", "--cache", str(tmp_path)]) == 2
+    options = ["--json", "--cache", str(tmp_path), "--threads", "1"]
+    assert main([str(tiny_bundle), *words, *options]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("error: ")

@@ -39,7 +39,7 @@ def test_one_step(
 ) -> None:
     """It ends well, says what came out, and leaves nothing in the folder it was started in."""
     monkeypatch.chdir(tmp_path)
-    assert main(["--smoke", *options]) == 0
+    assert main(["--smoke", "--threads", "1", *options]) == 0
     assert capsys.readouterr().out.startswith(printed)
     assert list(tmp_path.iterdir()) == []
 
@@ -50,7 +50,7 @@ def test_all_steps(
 ) -> None:
     """The one command that trains a bundle, from corpora to a sealed folder."""
     monkeypatch.chdir(tmp_path)
-    assert compact.main(["--smoke"]) == 0
+    assert compact.main(["--smoke", "--threads", "1"]) == 0
     told = capsys.readouterr().err
     for step in ("1/4 face", "2/4 speech", "3/4 stage 2", "4/4 bundle", "temperatures"):
         assert step in told

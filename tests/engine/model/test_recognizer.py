@@ -217,7 +217,7 @@ def copy(tiny_bundle: Path, tmp_path: Path) -> Path:
 def refused(bundle: Path, base: str, message: str) -> None:
     """Loading must fail with one line for the user."""
     with pytest.raises(UserError, match=message) as caught:
-        Recognizer.load(bundle, base_model=Path(base), face_detector=None)
+        Recognizer.load(bundle, base_model=Path(base), face_detector=None, threads=1)
     assert "\n" not in str(caught.value)
 
 
@@ -311,7 +311,7 @@ def test_a_missing_spec_is_refused(tmp_path: Path) -> None:
 def test_lora_is_merged_without_changing_scores(smoke: Smoke, tiny_bundle: Path) -> None:
     """The live model has no adapters left in its layers."""
     recognizer = Recognizer.load(
-        tiny_bundle, base_model=Path(smoke.spec.llm.base), face_detector=None
+        tiny_bundle, base_model=Path(smoke.spec.llm.base), face_detector=None, threads=1
     )
     assert not any("lora" in name for name, _ in recognizer.model.named_parameters())
     assert all(parameter.dtype == torch.float32 for parameter in recognizer.model.parameters())
@@ -320,7 +320,7 @@ def test_lora_is_merged_without_changing_scores(smoke: Smoke, tiny_bundle: Path)
 def test_without_a_detector_there_is_no_face(smoke: Smoke, tiny_bundle: Path) -> None:
     """Evaluation of prepared inputs loads none."""
     recognizer = Recognizer.load(
-        tiny_bundle, base_model=Path(smoke.spec.llm.base), face_detector=None
+        tiny_bundle, base_model=Path(smoke.spec.llm.base), face_detector=None, threads=1
     )
     result = checked(recognizer.recognize(utterance(talk_frames(24)[:2], text="Oh"), []))
     assert result.absent["video"] == "no face"
