@@ -6,12 +6,18 @@ Letters in shapes: n turns, E emotions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+BOUNDS = (0.05, 20.0)
+"""Temperatures that `fit_temperature` considers."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +57,20 @@ class Calibration:
 
 
 def fit_temperature(scores: Tensor, truth: Tensor) -> float:
-    """The temperature with the least cross-entropy of (n, E) scores on (n,) label indices."""
-    log_temperature = torch.zeros((), requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_temperature], lr=0.5, max_iter=60)
+    """The temperature in `BOUNDS` with the least cross-entropy of scores on the truth.
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(scores / log_temperature.exp(), truth)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
+    Found on a grid that is refined around its best point: the cross-entropy has one
+    minimum, and unlike a gradient method this cannot run away where it is flat.
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return float(log_temperature.detach().exp().clamp(0.05, 20.0))
+    Args:
+        scores: (n, E).
+        truth: (n,) label indices.
+    """
+    lowest, highest = low, high = math.log(BOUNDS[0]), math.log(BOUNDS[1])
+    for _ in range(5):
+        grid = torch.linspace(low, high, 21).tolist()
+        losses = [float(functional.cross_entropy(scores / math.exp(t), truth)) for t in grid]
+        best = grid[int(np.argmin(losses))]
+        step = (high - low) / 20
+        low, high = max(lowest, best - step), min(highest, best + step)
+    return math.exp(best)

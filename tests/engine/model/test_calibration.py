@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
 
-from engine.model.calibration import Calibration, fit_temperature
+from engine.model.calibration import BOUNDS, Calibration, fit_temperature
 
 
 def drawn(temperature: float, count: int = 6000) -> tuple[torch.Tensor, torch.Tensor]:
@@ -29,8 +32,25 @@ def test_hopeless_data_give_a_temperature_all_the_same(scale: float) -> None:
     right = torch.eye(7)[truth] * scale
     for scores in (right, -right, torch.zeros(35, 7), torch.ones(35, 7) * scale):
         temperature = fit_temperature(scores, truth)
-        assert 0.05 <= temperature <= 20
+        assert BOUNDS[0] * 0.99 <= temperature <= BOUNDS[1] * 1.01
         Calibration({"text": temperature})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.floats(1e-3, 1e3), st.integers(1, 12))
+def test_no_temperature_near_the_one_found_is_better(seed: int, scale: float, count: int) -> None:
+    """A few turns at any scale, however little they say: the least cross-entropy in the bounds."""
+    generator = torch.Generator().manual_seed(seed)
+    scores = scale * torch.randn(count, 7, generator=generator)
+    truth = torch.randint(7, (count,), generator=generator)
+
+    def loss(temperature: float) -> float:
+        return float(functional.cross_entropy(scores / temperature, truth))
+
+    found = fit_temperature(scores, truth)
+    others = [found * factor for factor in (0.5, 0.9, 1.1, 2.0)]
+    inside = [other for other in (*others, *BOUNDS) if BOUNDS[0] <= other <= BOUNDS[1]]
+    assert all(loss(found) <= loss(other) + 1e-4 * (1 + loss(other)) for other in inside)
 
 
 def test_each_subset_has_its_own_temperature() -> None:
