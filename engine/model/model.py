@@ -6,15 +6,15 @@ D features, E emotions, H width of the LLM.
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
@@ -42,6 +42,12 @@ class TurnInputs:
     """(E,) log-probabilities of the face encoder alone."""
     audio_scores: Tensor | None = None
     """(E,) log-probabilities of the speech encoder alone."""
+
+    @property
+    def is_wordless(self) -> bool:
+        """Whether there are no words but an encoder's scores."""
+        heard_or_seen = self.audio_scores is not None or self.video_scores is not None
+        return self.text is None and heard_or_seen
 
     @property
     def shape(self) -> TurnShape:
@@ -121,17 +127,28 @@ class EmotionModel(nn.Module):
         )
 
     def score(self, hidden: Tensor, turns: Sequence[TurnInputs]) -> Tensor:
-        """Label scores from (n, H) states at the cues, plus the encoders' evidence: (n, E)."""
+        """Label scores from (n, H) states at the cues, plus the encoders' evidence: (n, E).
+
+        A turn without words is scored by the encoders alone once trained: the LLM has
+        nothing to read there, and on dev voices its guess was worse than the encoder's
+        (RAVDESS 43.9 against 54.0 % unweighted accuracy).
+        """
         head = self.llm.get_output_embeddings().weight[self.label_tokens]
         scores = functional.linear(hidden, head.to(hidden.dtype)).float()
         if not self.spec.evidence:
             return scores
         none = torch.zeros(len(self.spec.labels))
-        evidence = [
-            torch.stack([none if s is None else s for s in (turn.audio_scores, turn.video_scores)])
-            for turn in turns
-        ]
-        return scores + self.fusion.weigh_evidence(torch.stack(evidence))
+        evidence = torch.stack(
+            [
+                torch.stack([none if s is None else s for s in (t.audio_scores, t.video_scores)])
+                for t in turns
+            ]
+        )
+        weighed = scores + self.fusion.weigh_evidence(evidence)
+        if self.training:
+            return weighed
+        wordless = torch.tensor([turn.is_wordless for turn in turns])
+        return torch.where(wordless[:, None], evidence.sum(1), weighed)
 
     def _read(self, embeddings: Tensor) -> Tensor:
         """Last hidden states. Padding is at the end, so the causal mask alone is right."""
@@ -153,6 +170,9 @@ def add_lora(llm: Any, spec: LlmSpec) -> Any:
     Raises:
         ValueError: the LLM has no such layers.
     """
+    # Only training needs peft, and importing it takes seconds.
+    from peft import LoraConfig, get_peft_model
+
     layers = list(range(spec.lora_first_layer, llm.config.num_hidden_layers))
     if not layers:  # which peft would take for all
         count = llm.config.num_hidden_layers
@@ -168,3 +188,34 @@ def add_lora(llm: Any, spec: LlmSpec) -> Any:
         # peft asks transformers for an attribute by its old name.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
         return get_peft_model(llm, config)
+
+
+@torch.no_grad()
+def merge_lora(llm: nn.Module, weights: Mapping[str, Tensor], spec: LlmSpec) -> None:
+    """Add trained LoRA to the base weights, in place: the same sums with fewer operations.
+
+    Args:
+        llm: the base, without LoRA.
+        weights: what `add_lora` made trainable, by its names there.
+        spec: says which layers they are of.
+
+    Raises:
+        ValueError: the weights are not those of the spec's layers and rank.
+    """
+    left = dict(weights)
+    for name, module in llm.named_modules():
+        layer = re.search(r"\.(\d+)\.", name)
+        if layer is None or int(layer[1]) < spec.lora_first_layer:
+            continue
+        if name.rsplit(".", 1)[-1] in spec.lora_targets:
+            down, up = (
+                left.pop(f"base_model.model.{name}.lora_{side}.default.weight", None)
+                for side in "AB"
+            )
+            if down is None or up is None or len(down) != spec.lora_rank:
+                raise ValueError(f"no LoRA of rank {spec.lora_rank} for {name}")
+            module.weight += (up.float() @ down.float()) * (spec.lora_alpha / spec.lora_rank)
+    if left:
+        raise ValueError(
+            f"LoRA for layers that the spec does not name: {', '.join(list(left)[:3])}"
+        )

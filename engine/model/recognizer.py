@@ -23,7 +23,7 @@ from engine.model.densenet import DenseNet
 from engine.model.encoders import Encoders, SpeechEncoder
 from engine.model.inputs import picture_tensor
 from engine.model.manifest import verify_bundle
-from engine.model.model import EmotionModel, TurnInputs, add_lora, load_base
+from engine.model.model import EmotionModel, TurnInputs, load_base, merge_lora
 from engine.model.outputs import Recognition
 from engine.model.prompt import clean_text, recent_turns
 from engine.model.spec import ModelSpec
@@ -77,7 +77,9 @@ class Recognizer:
         spec = read_spec(bundle)
         llm, tokenizer = load_base(base_model)
         try:
-            model = EmotionModel(spec, _with_lora(llm, spec, bundle), tokenizer)
+            if spec.llm.lora_rank:
+                merge_lora(llm, load_file(bundle / "lora.safetensors"), spec.llm)
+            model = EmotionModel(spec, llm, tokenizer)
             _fill(model.fusion, bundle / "fusion.safetensors")
             encoders = _load_encoders(spec, bundle)
             calibration = Calibration.from_dict(_read_json(bundle / "calibration.json"))
@@ -240,19 +242,6 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold a JSON object; get the bundle again or train it")
     return values
-
-
-def _with_lora(llm: nn.Module, spec: ModelSpec, bundle: Path) -> nn.Module:
-    """Put the bundle's LoRA on the base and merge it: the same sums with fewer operations."""
-    if not spec.llm.lora_rank:
-        return llm
-    adapted = add_lora(llm, spec.llm)
-    weights = {key: value.float() for key, value in load_file(bundle / "lora.safetensors").items()}
-    expected = {name for name, value in adapted.named_parameters() if value.requires_grad}
-    if set(weights) != expected:
-        raise ValueError("lora.safetensors does not hold the layers that the spec names")
-    adapted.load_state_dict(weights, strict=False)
-    return adapted.merge_and_unload()  # type: ignore[no-any-return]
 
 
 def _load_encoders(spec: ModelSpec, bundle: Path) -> Encoders:

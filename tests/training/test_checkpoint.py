@@ -94,6 +94,19 @@ def test_a_frozen_base_is_not_copied(tmp_path: Path) -> None:
     assert "net/0.weight" not in load_file(path)
 
 
+def test_a_tied_base_is_not_copied_either(tmp_path: Path) -> None:
+    """SmolLM2's embeddings are its output layer too: frozen under both names."""
+    model = nn.ModuleDict({name: nn.Linear(4, 4) for name in ("embed", "head", "lora")})
+    model["head"].weight = model["embed"].weight
+    for name in ("embed", "head"):
+        model[name].requires_grad_(False)
+    path = tmp_path / "last.safetensors"
+    optimizer = optim.AdamW(trained(model))
+    save_checkpoint(path, {"net": model}, optimizer, {})
+    assert set(load_file(path)) == {"net/lora.weight", "net/lora.bias"}
+    assert load_checkpoint(path, {"net": model}, optimizer) == {}
+
+
 @pytest.mark.parametrize("other", [network(1, width=7), nn.Linear(4, 3), nn.Sequential()])
 def test_another_shape_is_refused(tmp_path: Path, other: nn.Module) -> None:
     """Other sizes or other layers: a ValueError that says what to delete, and nothing is loaded."""

@@ -62,3 +62,14 @@ def test_modalities_are_removed_everywhere(tiny_recognizer: Recognizer) -> None:
             assert turn.video is full.video
             assert turn.audio_scores is None
     assert remove(examples, []).dialogues == dialogues
+
+
+def test_every_second_dialogue_keeps_its_truth(tiny_recognizer: Recognizer) -> None:
+    """Turns and labels are skipped together."""
+    dialogues = tuple(tuple(turns) for turns in random_dialogues(tiny_recognizer.spec))
+    examples = Examples(dialogues, (0, 1, 2, 3, 4, 5, 6))
+    assert [len(turns) for turns in dialogues] == [4, 1, 2]
+    half = examples.every(2)
+    assert half.dialogues == (dialogues[0], dialogues[2])
+    assert list(half.truth) == [0, 1, 2, 3, 5, 6]
+    assert list(examples.every(1).truth) == [0, 1, 2, 3, 4, 5, 6]

@@ -10,7 +10,7 @@ import torch
 from tiny_model import random_dialogues, random_turn
 from torch.nn import functional
 
-from engine.model.model import EmotionModel, TurnInputs, add_lora, load_base
+from engine.model.model import EmotionModel, TurnInputs, add_lora, load_base, merge_lora
 from engine.model.recognizer import without
 from engine.model.spec import ModelSpec, compact
 from export.models import resolve
@@ -120,6 +120,32 @@ def test_evidence_adds_to_the_label_scores(model: EmotionModel) -> None:
     torch.testing.assert_close(model([[turn]]) - model([[silent]]), added[None], **CLOSE)
 
 
+def test_a_turn_without_words_is_scored_by_its_encoders(model: EmotionModel) -> None:
+    """Once trained: with neither voice nor face, and while training, the LLM says it."""
+    turn = random_turn(model.spec, 4, text=None)
+    assert turn.audio_scores is not None
+    assert turn.video_scores is not None
+    variants = [turn, without(turn, "audio"), without(turn, "video")]
+    expected = [turn.audio_scores + turn.video_scores, turn.video_scores, turn.audio_scores]
+    nothing = without(turn, "audio", "video")
+    with torch.inference_mode():
+        scores = model([[variant] for variant in (*variants, nothing)])
+        model.train()
+        trained = model([[variant] for variant in (*variants, nothing)])
+        model.eval()
+    torch.testing.assert_close(scores[:3], torch.stack(expected), **CLOSE)
+    torch.testing.assert_close(scores[3], trained[3], **CLOSE)
+    assert scores[3].std() > 1e-3
+    weights = model.fusion.evidence_weights
+    with torch.inference_mode():
+        model.train()
+        silent = dataclasses.replace(turn, audio_scores=None, video_scores=None)
+        gap = trained[0] - model([[silent]])[0]
+        model.eval()
+    added = weights["audio"] * turn.audio_scores + weights["video"] * turn.video_scores
+    torch.testing.assert_close(gap, added.detach(), **CLOSE)
+
+
 def test_without_evidence_the_llm_alone_decides(smoke: Smoke) -> None:
     """As in the paper: scores of the encoders have no way in."""
     model = build(dataclasses.replace(smoke.spec, evidence=False))
@@ -145,6 +171,57 @@ def test_a_loss_trains_lora_and_fusion_but_not_the_base(
         else:
             assert parameter.grad is None, name
     model.zero_grad()
+
+
+@pytest.mark.parametrize("first_layer", [0, 1])
+@torch.inference_mode()
+def test_merged_lora_scores_as_lora_does(
+    smoke: Smoke, dialogues: list[list[TurnInputs]], first_layer: int
+) -> None:
+    """The live model adds the weights to the base itself, and says what peft's model says."""
+    spec = dataclasses.replace(
+        smoke.spec, llm=dataclasses.replace(smoke.spec.llm, lora_first_layer=first_layer)
+    )
+    trained = build(spec)
+    lora = {n: p.half() for n, p in trained.llm.named_parameters() if p.requires_grad}
+    assert len(lora) == 2 * (2 - first_layer) * len(spec.llm.lora_targets)
+    llm, tokenizer = load_base(Path(spec.llm.base))
+    bare = EmotionModel(spec, llm, tokenizer)
+    bare.fusion.load_state_dict(trained.fusion.state_dict())
+    bare.eval()
+    expected = trained(dialogues)
+    assert not torch.allclose(bare(dialogues), expected, atol=1e-2)
+    merge_lora(llm, lora, spec.llm)
+    torch.testing.assert_close(bare(dialogues), expected, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lora_rank": 3}, "no LoRA of rank 3"),
+        ({"lora_first_layer": 1}, "does not name"),
+        ({"lora_first_layer": 2}, "does not name"),
+        ({"lora_targets": ("q_proj",)}, "does not name"),
+        ({"lora_targets": ("q_proj", "lm_head")}, "does not name"),
+    ],
+)
+def test_lora_of_another_spec_is_refused(
+    smoke: Smoke, model: EmotionModel, changes: dict[str, object], message: str
+) -> None:
+    """Neither missing nor surplus layers pass."""
+    lora = {n: p for n, p in model.llm.named_parameters() if p.requires_grad}
+    llm, _ = load_base(Path(smoke.spec.llm.base))
+    with pytest.raises(ValueError, match=message):
+        merge_lora(llm, lora, dataclasses.replace(smoke.spec.llm, **changes))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no LoRA of rank 2 for"):
+        merge_lora(llm, {}, smoke.spec.llm)
+
+
+def test_lora_on_no_layer_is_refused(smoke: Smoke) -> None:
+    """A first layer beyond the last would make peft train them all."""
+    llm, _ = load_base(Path(smoke.spec.llm.base))
+    with pytest.raises(ValueError, match="lora_first_layer 2: the base has 2"):
+        add_lora(llm, dataclasses.replace(smoke.spec.llm, lora_first_layer=2))
 
 
 def test_a_base_of_another_width_is_refused(smoke: Smoke) -> None:
