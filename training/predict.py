@@ -27,7 +27,9 @@ class Examples:
 
     def every(self, step: int) -> Examples:
         """Each `step`-th dialogue with its truth."""
-        chosen, truth, start = [], [], 0
+        chosen: list[tuple[TurnInputs, ...]] = []
+        truth: list[int] = []
+        start = 0
         for index, turns in enumerate(self.dialogues):
             if index % step == 0:
                 chosen.append(turns)
