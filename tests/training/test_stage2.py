@@ -86,16 +86,17 @@ def test_a_killed_training_ends_with_the_same_weights(
 
     def save_and_die(path: Path, modules: object, optimizer: object, progress: dict) -> None:  # type: ignore[type-arg]
         save_checkpoint(path, modules, optimizer, progress)  # type: ignore[arg-type]
-        killed_at.append((progress["epoch"], progress["step"] > 0))
+        killed_at.append((progress["epoch"], progress["step"]))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(stage2, "save_checkpoint", save_and_die)
-        while (2, False) not in killed_at:
+        while (2, 0) not in killed_at:
             with pytest.raises(KeyboardInterrupt):
                 fit(smoke, tmp_path / "killed")
+            assert len(killed_at) == len(set(killed_at)), "no progress since the last kill"
     fit(smoke, tmp_path / "killed")
-    assert {(0, True), (1, False), (1, True)} <= set(killed_at)
+    assert {(0, 2), (1, 0), (1, 2)} <= set(killed_at)
     for name in ("last.safetensors", "lora.safetensors", "fusion.safetensors"):
         resumed = load_file(tmp_path / "killed" / name)
         expected = load_file(tmp_path / "whole" / name)

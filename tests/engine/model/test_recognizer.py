@@ -180,10 +180,12 @@ def test_a_long_dialogue_stays_within_the_budget(
 
     monkeypatch.setattr(tiny_recognizer.model.prompt, "build", note_length)
     history = [Turn("AB"[k % 2], f"this is what I said as number {k}") for k in range(200)]
-    now = utterance(audio=spoken(2.0), text="so?")
-    checked(tiny_recognizer.recognize(now, history))
+    now = utterance(audio=spoken(2.0), text="so " * 90)
     budget = tiny_recognizer.spec.prompt.context_tokens
-    assert budget / 3 < max(lengths) <= budget
+    for count in (*range(40, 90, 2), 200):
+        checked(tiny_recognizer.recognize(now, history[:count]))
+        assert budget / 3 < max(lengths) <= budget
+        lengths.clear()
 
 
 def test_whole_frames_need_no_face(tiny_recognizer: Recognizer) -> None:
