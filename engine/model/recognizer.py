@@ -21,7 +21,7 @@ from engine.faces import FaceDetector, Framing, track_faces
 from engine.model.calibration import Calibration
 from engine.model.densenet import DenseNet
 from engine.model.encoders import Encoders, SpeechEncoder
-from engine.model.inputs import picture_tensor
+from engine.model.inputs import clean_samples, picture_tensor
 from engine.model.manifest import verify_bundle
 from engine.model.model import EmotionModel, TurnInputs, load_base, merge_lora
 from engine.model.outputs import Recognition
@@ -156,7 +156,7 @@ class Recognizer:
         quality: dict[str, float],
         latency: dict[str, float],
     ) -> TurnInputs:
-        samples = np.nan_to_num(utterance.audio, nan=0.0, posinf=1.0, neginf=-1.0)
+        samples = clean_samples(utterance.audio)
         if not len(samples):
             absent["audio"] = "no audio"
         elif float(np.sqrt(np.mean(np.square(samples)))) < SILENCE:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from stream.errors import UserError
+from training.datasets.tables import Row, read_table
 
 _C1_CONTROL = re.compile(r"[\x80-\x9f]")
 _DOUBLY_ENCODED = re.compile("â€|Ã[\u0080-\u00bf]|Â[\u00a0-\u00bf]")
@@ -42,6 +46,44 @@ class Dialogue:
     """Unique within its file."""
     utterances: tuple[DialogueUtterance, ...]
     """In the order of their ids."""
+
+
+def read_dialogues(
+    path: Path,
+    columns: Sequence[str],
+    layout: str,
+    utterance_of: Callable[[Row], DialogueUtterance],
+    *,
+    noun: str = "dialogue",
+    hint: str = "",
+) -> list[Dialogue]:
+    """Read a csv with an utterance a row.
+
+    Args:
+        path: The csv.
+        columns: That it must have.
+        layout: What it should look like, for the messages.
+        utterance_of: Makes the utterance of a row.
+        noun: What the corpus calls a dialogue, for the messages.
+        hint: What to do about an utterance that is there twice.
+
+    Raises:
+        UserError: If the file is not in that layout, naming the line.
+    """
+    seen: dict[tuple[str, int], int] = {}
+    utterances = []
+    for row in read_table(path, columns, layout):
+        utterance = utterance_of(row)
+        key = utterance.dialogue_id, utterance.utterance_id
+        if key in seen:
+            raise row.error(
+                f"{noun} {key[0]} utterance {key[1]} is already on line {seen[key]}{hint}"
+            )
+        seen[key] = row.number
+        utterances.append(utterance)
+    if not utterances:
+        raise UserError(f"{path}: no utterances; expected {layout}")
+    return group_dialogues(utterances)
 
 
 def group_dialogues(utterances: Iterable[DialogueUtterance]) -> list[Dialogue]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from stream.errors import UserError
-from training.datasets.dialogues import Dialogue, DialogueUtterance, group_dialogues, repair_text
+from training.datasets.dialogues import Dialogue, DialogueUtterance, read_dialogues, repair_text
 from training.datasets.labels import EMORYNLP_LABELS
-from training.datasets.tables import Row, read_table
+from training.datasets.tables import Row
 
 LAYOUT = "an EmoryNLP csv such as emorynlp_train_final.csv"
 
@@ -36,19 +35,7 @@ def read_emorynlp(path: Path | str) -> list[Dialogue]:
     Raises:
         UserError: If the file is not in EmoryNLP's layout, naming the line.
     """
-    path = Path(path)
-    seen: dict[tuple[str, int], int] = {}
-    utterances = []
-    for row in read_table(path, COLUMNS, LAYOUT):
-        utterance = _utterance(row)
-        key = utterance.dialogue_id, utterance.utterance_id
-        if key in seen:
-            raise row.error(f"scene {key[0]} utterance {key[1]} is already on line {seen[key]}")
-        seen[key] = row.number
-        utterances.append(utterance)
-    if not utterances:
-        raise UserError(f"{path}: no utterances; expected {LAYOUT}")
-    return group_dialogues(utterances)
+    return read_dialogues(Path(path), COLUMNS, LAYOUT, _utterance, noun="scene")
 
 
 def _utterance(row: Row) -> DialogueUtterance:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-MELD_LABELS = ("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear")
-"""The label set of the compact bundle, in the order of every index and distribution here."""
+# The order of every index and distribution here is that of the compact bundle.
+from engine.model.spec import MELD_LABELS as MELD_LABELS
 
 MELD_INDEX: Mapping[str, int] = MappingProxyType({name: i for i, name in enumerate(MELD_LABELS)})
 """Position of each label in `MELD_LABELS`."""

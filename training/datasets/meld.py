@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stream.errors import UserError
-from training.datasets.dialogues import Dialogue, DialogueUtterance, group_dialogues, repair_text
+from training.datasets.dialogues import Dialogue, DialogueUtterance, read_dialogues, repair_text
 from training.datasets.labels import MELD_LABELS
-from training.datasets.tables import Row, read_table
+from training.datasets.tables import Row
 
 LAYOUT = "a MELD csv such as train_sent_emo.csv"
 
@@ -33,22 +32,8 @@ def read_meld(path: Path | str) -> list[Dialogue]:
     Raises:
         UserError: If the file is not in MELD's layout, naming the line.
     """
-    path = Path(path)
-    seen: dict[tuple[str, int], int] = {}
-    utterances = []
-    for row in read_table(path, COLUMNS, LAYOUT):
-        utterance = _utterance(row)
-        key = utterance.dialogue_id, utterance.utterance_id
-        if key in seen:
-            raise row.error(
-                f"dialogue {key[0]} utterance {key[1]} is already on line {seen[key]}; "
-                "give one split at a time, ids repeat between them"
-            )
-        seen[key] = row.number
-        utterances.append(utterance)
-    if not utterances:
-        raise UserError(f"{path}: no utterances; expected {LAYOUT}")
-    return group_dialogues(utterances)
+    hint = "; give one split at a time, ids repeat between them"
+    return read_dialogues(Path(path), COLUMNS, LAYOUT, _utterance, hint=hint)
 
 
 def _utterance(row: Row) -> DialogueUtterance:
