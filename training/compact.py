@@ -37,7 +37,7 @@ def _run(job: Job) -> None:
         settings = speech.SpeechTraining(seed=seed)
         speech.train(corpora.speech, job.spec.audio, settings, job.runs / "speech", job.cache)
     console.rule("3/4 stage 2")
-    stage2.train(corpora, job.spec, stage2.Stage2Training(seed=seed), job.runs, job.cache)
+    stage2.train(corpora, job.spec, stage2.Stage2Training(), job.runs, job.cache, seed)
     console.rule("4/4 bundle")
     out = job.runs / "bundle" if job.smoke else job.options.out
     bundle.build(corpora, job.spec, job.runs, out, job.cache)

@@ -21,6 +21,7 @@ from engine.model.model import TurnInputs
 from engine.model.recognizer import without
 from training.datasets.dialogues import Dialogue
 from training.datasets.labels import MELD_INDEX
+from training.settings import Dropout
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,18 +55,6 @@ class TrainingSequence:
     turns: tuple[TurnInputs, ...]
     targets: Tensor
     """(n, E), rows sum to 1."""
-
-
-@dataclass(frozen=True)
-class Dropout:
-    """How modalities are dropped in training."""
-
-    text_only_dialogue: float = 0.35
-    """Share of dialogues with no voice and no face at all."""
-    text: float = 0.15
-    """Share of turns without words, in the other dialogues."""
-    audio: float = 0.35
-    video: float = 0.35
 
 
 def text_sequence(dialogue: Dialogue) -> TrainingSequence:

@@ -18,7 +18,6 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -33,7 +32,6 @@ from training.banks import face_bank, load_encoders, voice_bank
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.compose import (
     Banks,
-    Dropout,
     TrainingSequence,
     compose,
     drop_modalities,
@@ -48,33 +46,14 @@ from training.datasets.speech import find_speech, speaker_split
 from training.metrics import scores
 from training.progress import console, progress_bar
 from training.script import Job, run_script, script_parser
+from training.settings import Dropout, Stage2Training
 
 FACES_PER_LABEL = 2500
 """Pictures of a label that composition draws from."""
 
 
-@dataclass(frozen=True)
-class Stage2Training:
-    """Hyper-parameters; the paper gives none of them, these are ours."""
-
-    text_epochs: int = 2
-    composed_epochs: int = 1
-    composed_share: float = 0.4
-    """Share of the dialogues in a composed epoch: its tokens cost half as much again."""
-    solo_sequences: int = 140
-    """Sequences of eight turns without words in a composed epoch."""
-    batch_tokens: int = 700
-    """Padded tokens of a batch; a longer dialogue is a batch of its own."""
-    learning_rate: float = 5e-4
-    """Peak for LoRA; rises over the first twentieth, then falls to zero."""
-    adapter_learning_rate: float = 2e-3
-    evidence_learning_rate: float = 2e-2
-    weight_decay: float = 0.01
-    save_every: int = 50
-    """Batches between checkpoints."""
-    seed: int = 1
-
-
+SAVE_EVERY = 50
+"""Batches between checkpoints."""
 EpochSource = Callable[[random.Random], list[TrainingSequence]]
 """Makes the sequences of one composed epoch."""
 
@@ -86,6 +65,7 @@ def fit(
     composed: EpochSource,
     options: Stage2Training,
     out: Path,
+    seed: int = 1,
 ) -> None:
     """Train, resuming from the last checkpoint; the best composed epoch on dev is kept."""
     optimizer = make_optimizer(model, options)
@@ -97,7 +77,7 @@ def fit(
         console.print(f"resuming at epoch {state['epoch'] + 1}, batch {state['step']}")
     for epoch in range(int(state["epoch"]), epochs):
         text_only = epoch < options.text_epochs
-        rng = random.Random(f"{options.seed}/{epoch}")
+        rng = random.Random(f"{seed}/{epoch}")
         sequences = [text_sequence(dialogue) for dialogue in train] if text_only else composed(rng)
         batches = make_batches(model, sequences, options.batch_tokens, rng)
         first = int(state["step"]) if epoch == state["epoch"] else 0
@@ -109,7 +89,7 @@ def fit(
                 set_learning_rates(optimizer, done)
                 loss = train_step(model, batches[step], optimizer, text_only)
                 bar.update(task, advance=1, note=f"loss {loss:.3f}")
-                if (step + 1) % options.save_every == 0:
+                if (step + 1) % SAVE_EVERY == 0:
                     progress = {"epoch": epoch, "step": step + 1, "best": state["best"]}
                     save_checkpoint(checkpoint, modules, optimizer, progress)
                     console.print(f"epoch {epoch + 1} batch {step + 1}/{len(batches)} {loss:.3f}")
@@ -228,13 +208,18 @@ def _length(model: EmotionModel, sequence: TrainingSequence) -> int:
 
 
 def train(
-    corpora: Corpora, spec: ModelSpec, options: Stage2Training, runs: Path, cache: Path
+    corpora: Corpora,
+    spec: ModelSpec,
+    options: Stage2Training,
+    runs: Path,
+    cache: Path,
+    seed: int = 1,
 ) -> None:
     """Read the corpora and the trained encoders below `runs`, and train."""
-    torch.manual_seed(options.seed)
+    torch.manual_seed(seed)
     model = build_model(spec)
     dialogues = read_meld(corpora.meld_train)
-    banks = functools.cache(lambda: training_banks(spec, corpora, options, runs, cache))
+    banks = functools.cache(lambda: training_banks(spec, corpora, seed, runs, cache))
 
     def composed(rng: random.Random) -> list[TrainingSequence]:
         chosen = rng.sample(dialogues, round(len(dialogues) * options.composed_share))
@@ -243,12 +228,10 @@ def train(
         ]
         return sequences + solo_sequences(banks(), options.solo_sequences, rng)
 
-    fit(model, dialogues, read_meld(corpora.meld_dev), composed, options, runs / "stage2")
+    fit(model, dialogues, read_meld(corpora.meld_dev), composed, options, runs / "stage2", seed)
 
 
-def training_banks(
-    spec: ModelSpec, corpora: Corpora, options: Stage2Training, runs: Path, cache: Path
-) -> Banks:
+def training_banks(spec: ModelSpec, corpora: Corpora, seed: int, runs: Path, cache: Path) -> Banks:
     """Voices of the training speakers, scored out of fold, and augmented training faces."""
     encoders = load_encoders(spec, runs)
     clips, _ = speaker_split(find_speech(corpora.speech))
@@ -256,7 +239,7 @@ def training_banks(
     faces = read_fer2013(corpora.faces, usage="Training")
     return Banks(
         voices=voice_bank(encoders, clips, cache, unseen),
-        faces=face_bank(encoders, faces, limit=FACES_PER_LABEL, seed=options.seed),
+        faces=face_bank(encoders, faces, limit=FACES_PER_LABEL, seed=seed),
     )
 
 
@@ -286,9 +269,9 @@ def _run(job: Job) -> None:
         composed_epochs=job.options.composed_epochs,
         composed_share=job.options.composed_share,
         solo_sequences=job.options.solo_sequences,
-        seed=job.options.seed,
     )
-    train(Corpora.below(job.data), job.spec, settings, job.runs, job.cache)
+    seed = job.options.seed
+    train(Corpora.below(job.data), job.spec, settings, job.runs, job.cache, seed)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,38 @@ values. `compact()` runs live on two CPU cores, `paper()` has the sizes of BeMER
 from __future__ import annotations
 
 import dataclasses
-import types
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.model.densenet import DenseNetConfig
+from engine.model.typed import build, require
 
 MODALITIES = ("text", "audio", "video")
 MELD_LABELS = ("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear")
+
+
+def flat_instruction(labels: Sequence[str]) -> str:
+    """One sentence."""
+    names = f"{', '.join(labels[:-1])} or {labels[-1]}"
+    return f"Label the emotion each speaker expresses: {names}.\n"
+
+
+def structured_instruction(labels: Sequence[str]) -> str:
+    """The four blocks of the paper's prompts: title, context, objective, constraint."""
+    return (
+        "# Emotion recognition in conversation\n"
+        "Context: a dialogue, a line for each turn; before its words stand what was seen "
+        "and heard of the speaker.\n"
+        "Objective: name the emotion that the speaker of each turn expresses, from the turn "
+        "and those before it.\n"
+        f"Constraint: one of {', '.join(labels)}, after the arrow.\n"
+    )
+
+
+INSTRUCTIONS = {"flat": flat_instruction, "structured": structured_instruction}
+"""Ways to open a dialogue; the ablations compare them."""
 FEATURE_SETS = {"eGeMAPSv02": 88, "ComParE_2016": 6373}
 """openSMILE functionals by name, with their number of features."""
 
@@ -57,11 +80,11 @@ class VideoSpec:
 
     def __post_init__(self) -> None:
         """Refuse values that no encoder can serve."""
-        _require(self.source in ("face", "frame"), f"video.source {self.source!r}: face or frame")
-        _require(self.size >= 16, f"video.size {self.size}: at least 16 pixels")
-        _require(1 <= self.tokens <= self.frames, f"video.tokens {self.tokens}: 1 to video.frames")
-        _require(self.std > 0, "video.std: positive")
-        _require(self.face_scale > 0, "video.face_scale: positive")
+        require(self.source in ("face", "frame"), f"video.source {self.source!r}: face or frame")
+        require(self.size >= 16, f"video.size {self.size}: at least 16 pixels")
+        require(1 <= self.tokens <= self.frames, f"video.tokens {self.tokens}: 1 to video.frames")
+        require(self.std > 0, "video.std: positive")
+        require(self.face_scale > 0, "video.face_scale: positive")
 
 
 @dataclass(frozen=True)
@@ -82,9 +105,9 @@ class AudioSpec:
     def __post_init__(self) -> None:
         """Refuse values that no encoder can serve."""
         known = ", ".join(FEATURE_SETS)
-        _require(self.feature_set in FEATURE_SETS, f"audio.feature_set: one of {known}")
-        _require(0 < self.hop_seconds <= self.window_seconds, "audio.hop_seconds: 0 to the window")
-        _require(self.max_windows >= 1, "audio.max_windows: at least 1")
+        require(self.feature_set in FEATURE_SETS, f"audio.feature_set: one of {known}")
+        require(0 < self.hop_seconds <= self.window_seconds, "audio.hop_seconds: 0 to the window")
+        require(self.max_windows >= 1, "audio.max_windows: at least 1")
 
     @property
     def features(self) -> int:
@@ -96,22 +119,28 @@ class AudioSpec:
 class PromptSpec:
     """The texts around the tokens; see `engine.model.prompt`."""
 
-    instruction: str = (
-        "Label the emotion each speaker expresses: "
-        "neutral, joy, surprise, anger, sadness, disgust or fear.\n"
-    )
-    """Opens a dialogue."""
+    instruction: str = flat_instruction(MELD_LABELS)
+    """Opens a dialogue; see `INSTRUCTIONS`."""
     cue: str = " ->"
     """Ends a turn; the label is scored after it."""
     max_text_tokens: int = 96
     """A longer transcript keeps its last tokens."""
     context_tokens: int = 1024
     """Budget of a dialogue; when it is reached the oldest half is dropped once."""
+    behaviour_instruction: str = (
+        "Describe the facial expression, body language and posture of each speaker.\n"
+    )
+    """Opens a dialogue in stage 1."""
+    behaviour_cue: str = " =>"
+    """Stands before the description of a turn's behaviour, in stage 1."""
+    max_behaviour_tokens: int = 96
+    """A longer description is cut."""
 
     def __post_init__(self) -> None:
         """Refuse budgets that no turn fits in."""
-        _require(self.max_text_tokens >= 1, "prompt.max_text_tokens: at least 1")
-        _require(self.context_tokens >= 1, "prompt.context_tokens: at least 1")
+        require(self.max_text_tokens >= 1, "prompt.max_text_tokens: at least 1")
+        require(self.context_tokens >= 1, "prompt.context_tokens: at least 1")
+        require(self.max_behaviour_tokens >= 1, "prompt.max_behaviour_tokens: at least 1")
 
 
 @dataclass(frozen=True)
@@ -135,9 +164,9 @@ class LlmSpec:
 
     def __post_init__(self) -> None:
         """Refuse sizes that no model has."""
-        _require(self.hidden_size >= 1, "llm.hidden_size: at least 1")
-        _require(self.lora_rank >= 0, "llm.lora_rank: 0 or more")
-        _require(self.lora_first_layer >= 0, "llm.lora_first_layer: 0 or more")
+        require(self.hidden_size >= 1, "llm.hidden_size: at least 1")
+        require(self.lora_rank >= 0, "llm.lora_rank: 0 or more")
+        require(self.lora_first_layer >= 0, "llm.lora_first_layer: 0 or more")
 
 
 @dataclass(frozen=True)
@@ -159,8 +188,8 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         """Refuse a model without labels or of another format version."""
-        _require(self.version == 1, f"spec version {self.version} is not 1; update bemerc-live")
-        _require(len(set(self.labels)) == len(self.labels) >= 2, "labels: two or more, distinct")
+        require(self.version == 1, f"spec version {self.version} is not 1; update bemerc-live")
+        require(len(set(self.labels)) == len(self.labels) >= 2, "labels: two or more, distinct")
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-safe values."""
@@ -173,7 +202,7 @@ class ModelSpec:
         Raises:
             ValueError: a key is unknown, or a value has the wrong type or range.
         """
-        return typing.cast(ModelSpec, _build(cls, values, "spec"))
+        return typing.cast(ModelSpec, build(cls, values, "spec"))
 
 
 def compact(**changes: Any) -> ModelSpec:
@@ -197,37 +226,3 @@ def paper(**changes: Any) -> ModelSpec:
 
 
 SPECS = {"compact": compact, "paper": paper}
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
-
-
-def _build(kind: Any, values: Any, where: str) -> Any:
-    """Make the dataclass `kind` of parsed JSON, refusing unknown keys and wrong types."""
-    _require(isinstance(values, dict), f"{where} must be an object, not {type(values).__name__}")
-    hints = typing.get_type_hints(kind)
-    unknown = sorted(set(values) - set(hints))
-    _require(not unknown, f"{where}: unknown key {', '.join(unknown)}; known: {', '.join(hints)}")
-    missing = [f.name for f in dataclasses.fields(kind) if _is_required(f) and f.name not in values]
-    _require(not missing, f"{where}: {', '.join(missing)} is missing")
-    return kind(**{k: _value(hints[k], v, f"{where}.{k}") for k, v in values.items()})
-
-
-def _is_required(entry: dataclasses.Field[Any]) -> bool:
-    no_default = dataclasses.MISSING
-    return entry.default is no_default and entry.default_factory is no_default
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(hint):
-        return _build(hint, value, where)
-    if typing.get_origin(hint) is tuple:
-        item = typing.get_args(hint)[0]
-        _require(isinstance(value, (list, tuple)), f"{where} must be a list")
-        return tuple(_value(item, one, where) for one in value)
-    accepted: Any = (int, float) if hint is float else hint
-    fits = isinstance(value, accepted) and (hint is bool or not isinstance(value, bool))
-    _require(fits, f"{where} must be {getattr(hint, '__name__', hint)}, not {value!r}")
-    return hint(value) if isinstance(hint, type) and not isinstance(hint, types.NoneType) else value

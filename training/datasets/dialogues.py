@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stream.errors import UserError
+from training.datasets.clip import Clip
 from training.datasets.tables import Row, read_table
 
 _C1_CONTROL = re.compile(r"[\x80-\x9f]")
@@ -32,10 +33,12 @@ class DialogueUtterance:
     """Seconds from the start of the episode; None where unknown."""
     end: float | None
     """Seconds from the start of the episode; None where unknown."""
-    season: int
-    """Of the series."""
-    episode: int
-    """Of the season."""
+    season: int = 0
+    """Of the series; 0 where there is none."""
+    episode: int = 0
+    """Of the season; 0 where there is none."""
+    clip: Clip | None = None
+    """Its pictures and sound; None where the copy has none."""
 
 
 @dataclass(frozen=True)

@@ -108,3 +108,15 @@ EMORYNLP_TO_MELD: Mapping[str, str | None] = MappingProxyType(
     }
 )
 """None where MELD has no counterpart: evaluation leaves those out and counts them."""
+
+IEMOCAP_LABELS = ("happy", "sad", "neutral", "angry", "excited", "frustrated")
+"""The six classes that IEMOCAP's papers report, excited apart from happy."""
+
+CORPUS_LABELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "meld": MELD_LABELS,
+        "iemocap": IEMOCAP_LABELS,
+        "emorynlp": EMORYNLP_LABELS,
+    }
+)
+"""Labels of the conversation corpora, in the order of their indices."""

@@ -1,0 +1,34 @@
+"""What a teacher says of one utterance, and how it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PARTS = ("facial_expression", "body_language", "posture")
+"""The three behaviours that the paper names; also the keys of a description in JSON."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """Observable behaviour in words: no emotion words, no guess at what anyone feels."""
+
+    facial_expression: str = ""
+    """One or two sentences; empty where nothing could be seen."""
+    body_language: str = ""
+    """Gestures and movement."""
+    posture: str = ""
+    """How the speaker holds head, shoulders and trunk."""
+
+    def text(self, parts: tuple[str, ...] = PARTS) -> str:
+        """The sentences of some parts, in the order of `PARTS`, joined by blanks."""
+        return " ".join(getattr(self, name) for name in PARTS if name in parts).strip()
+
+
+@dataclass(frozen=True)
+class UtteranceKey:
+    """Names one utterance of one corpus."""
+
+    corpus: str
+    split: str
+    dialogue: str
+    utterance: int

@@ -1,0 +1,107 @@
+"""A recipe: corpus, model and hyper-parameters of one training, as a TOML file.
+
+`read_recipe("bemerc-meld")` reads `training/recipes/bemerc-meld.toml`; a path reads that
+file. What a recipe does not say is the default of the dataclass. Keys:
+
+    corpus = "meld"                  a key of `training.datasets.corpora.CORPORA`
+    [model]                          a ModelSpec: `base`, a key of SPECS, and changes to it
+    base = "paper"
+    instruction = "structured"       a key of INSTRUCTIONS, written out for the corpus's labels
+    [encoders] [teacher] [stage1] [stage2] [dropout] [trainer]      see training/settings.py
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.model.spec import INSTRUCTIONS, SPECS, ModelSpec
+from engine.model.typed import build, require
+from stream.errors import UserError
+from training.datasets.labels import CORPUS_LABELS
+from training.settings import Settings
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training, fully specified."""
+
+    name: str
+    corpus: str
+    """Key of `CORPUS_LABELS`, or `manifest`."""
+    spec: ModelSpec
+    settings: Settings = field(default_factory=Settings)
+
+    def with_spec(self, **changes: Any) -> Recipe:
+        """The recipe with another spec: `prompt={"context_tokens": 1}` changes one number."""
+        values = _merge(self.spec.to_dict(), changes)
+        return dataclasses.replace(self, spec=ModelSpec.from_dict(values))
+
+    def with_settings(self, **changes: Mapping[str, Any]) -> Recipe:
+        """The recipe with other settings: `stage2={"text_epochs": 1}`."""
+        values = _merge(dataclasses.asdict(self.settings), changes)
+        return dataclasses.replace(self, settings=build(Settings, values, self.name))
+
+
+def read_recipe(name_or_path: str | Path, labels: tuple[str, ...] | None = None) -> Recipe:
+    """Read a recipe by name or path.
+
+    Args:
+        name_or_path: Of a file in `training/recipes`, or a path that ends in .toml.
+        labels: Of a corpus of one's own (`manifest`); known corpora have their own.
+
+    Raises:
+        UserError: There is no such recipe, or it has a key or value that none has.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = RECIPES / f"{name_or_path}.toml"
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"there is no recipe {name_or_path}: give one of {', '.join(recipe_names())}, "
+            "or the path of a TOML file"
+        ) from error
+    except ValueError as error:
+        raise UserError(f"{path} is not TOML: {error}") from error
+    try:
+        return _parse(values, path.stem, labels)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes of this project."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def _parse(values: dict[str, Any], name: str, labels: tuple[str, ...] | None) -> Recipe:
+    corpus, model = values.pop("corpus", "meld"), values.pop("model", {})
+    require(isinstance(model, dict), "model must be a table")
+    known = labels or CORPUS_LABELS.get(corpus)
+    require(known is not None, f"corpus {corpus!r}: one of {', '.join(CORPUS_LABELS)}")
+    assert known is not None
+    base, style = model.pop("base", "compact"), model.pop("instruction", "flat")
+    require(base in SPECS, f"model.base {base!r}: one of {', '.join(SPECS)}")
+    require(style in INSTRUCTIONS, f"model.instruction {style!r}: one of {', '.join(INSTRUCTIONS)}")
+    prompt = {"instruction": INSTRUCTIONS[style](known)}
+    fixed = {"name": name, "labels": list(known), "prompt": prompt}
+    spec = ModelSpec.from_dict(_merge(_merge(SPECS[base]().to_dict(), fixed), model))
+    return Recipe(name, corpus, spec, build(Settings, values, name))
+
+
+def _merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with `changes`, tables merged key by key."""
+    merged = dict(values)
+    for key, change in changes.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(change, Mapping)
+        merged[key] = _merge(old, change) if both else change
+    return merged

@@ -1,0 +1,169 @@
+"""Hyper-parameters of the two stages.
+
+The paper (arXiv 2503.23990) names its parts and losses but hardly any number, so the
+numbers here and in the recipes are ours; what is the paper's is marked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.model.typed import require
+from training.describe.description import PARTS
+
+PRECISIONS = ("fp32", "bf16")
+QUANTIZATIONS = ("none", "4bit")
+TEACHERS = ("none", "measured", "vision", "server")
+CLASS_WEIGHTS = ("none", "balanced")
+
+
+@dataclass(frozen=True)
+class TeacherSettings:
+    """Who describes behaviour for stage 1."""
+
+    kind: str = "none"
+    """`measured`: landmarks in words; `vision`: an image-text model of transformers;
+    `server`: an OpenAI-compatible server; `none`: stage 1 is left out."""
+    model: str = ""
+    """Of the vision model (paper: Qwen2-VL) or on the server."""
+    frames: int = 8
+    """Pictures of an utterance that the teacher sees."""
+
+    def __post_init__(self) -> None:
+        """Refuse teachers that do not exist."""
+        require(self.kind in TEACHERS, f"teacher.kind {self.kind!r}: one of {', '.join(TEACHERS)}")
+        named = self.kind not in ("vision", "server") or bool(self.model)
+        require(named, f"teacher.model: name the model of the {self.kind} teacher")
+        require(self.frames >= 1, "teacher.frames: at least 1")
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """How both stages run on the machine."""
+
+    precision: str = "fp32"
+    """Of the base LLM and the forward pass; LoRA and adapters are kept in fp32."""
+    quantization: str = "none"
+    """`4bit`: QLoRA (Dettmers et al., 2023), where bitsandbytes is installed."""
+    accumulate: int = 1
+    """Batches per update and process."""
+    checkpoint_activations: bool = False
+    """Compute activations again in the backward pass: a third more time, far less memory."""
+    save_every: int = 50
+    """Updates between checkpoints."""
+    wandb: bool = False
+    """Also log to Weights & Biases, as the environment configures it."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no trainer does."""
+        require(self.precision in PRECISIONS, f"trainer.precision: {' or '.join(PRECISIONS)}")
+        known = " or ".join(QUANTIZATIONS)
+        require(self.quantization in QUANTIZATIONS, f"trainer.quantization: {known}")
+        require(self.accumulate >= 1, "trainer.accumulate: at least 1")
+        require(self.save_every >= 1, "trainer.save_every: at least 1")
+
+
+@dataclass(frozen=True)
+class Stage1Training:
+    """Behaviour alignment: cross-entropy on the description, from words with placeholders."""
+
+    epochs: int = 0
+    parts: tuple[str, ...] = PARTS
+    """Of the description that are learned; the ablations leave some out."""
+    batch_tokens: int = 1400
+    learning_rate: float = 2e-4
+    weight_decay: float = 0.01
+    """The paper's L2 regularisation; the number is ours."""
+
+    def __post_init__(self) -> None:
+        """Refuse parts that no description has."""
+        require(set(self.parts) <= set(PARTS), f"stage1.parts: of {', '.join(PARTS)}")
+        _check_common(self, "stage1")
+
+
+@dataclass(frozen=True)
+class Stage2Training:
+    """MERC tuning: the emotion is scored at the cue of every turn."""
+
+    text_epochs: int = 2
+    composed_epochs: int = 1
+    clip_epochs: int = 0
+    """Epochs on the corpus's own pictures and sound (paper)."""
+    composed_share: float = 0.4
+    """Share of the dialogues in a composed epoch: its tokens cost half as much again."""
+    solo_sequences: int = 140
+    """Sequences of eight turns without words in a composed epoch."""
+    batch_tokens: int = 700
+    """Padded tokens of a batch; a longer dialogue is a batch of its own."""
+    learning_rate: float = 5e-4
+    """Peak for LoRA; rises over the first twentieth, then falls to zero."""
+    adapter_learning_rate: float = 2e-3
+    evidence_learning_rate: float = 2e-2
+    encoder_learning_rate: float = 0.0
+    """Of the DenseNet and the speech encoder; 0 keeps them frozen."""
+    weight_decay: float = 0.01
+    """The paper's L2 regularisation; the number is ours."""
+    class_weights: str = "none"
+    """`balanced`: the loss of a turn is divided by how frequent its label is."""
+
+    def __post_init__(self) -> None:
+        """Refuse schedules that train nothing."""
+        epochs = (self.text_epochs, self.composed_epochs, self.clip_epochs)
+        require(min(epochs) >= 0, "stage2: epochs: 0 or more")
+        require(sum(epochs) >= 1, "stage2: at least one of text, composed and clip epochs")
+        require(0 < self.composed_share <= 1, "stage2.composed_share: more than 0, at most 1")
+        known = " or ".join(CLASS_WEIGHTS)
+        require(self.class_weights in CLASS_WEIGHTS, f"stage2.class_weights: {known}")
+        _check_common(self, "stage2")
+
+    @property
+    def epochs(self) -> int:
+        """Of all kinds."""
+        return self.text_epochs + self.composed_epochs + self.clip_epochs
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """How modalities are dropped in training."""
+
+    text_only_dialogue: float = 0.35
+    """Share of dialogues with no voice and no face at all."""
+    text: float = 0.15
+    """Share of turns without words, in the other dialogues."""
+    audio: float = 0.35
+    video: float = 0.35
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """Where the encoders come from."""
+
+    video: str = "train"
+    """`train`: by `training.face` on FER2013; else weights in safetensors of a DenseNet: a
+    path or a name on the Hugging Face hub."""
+    audio: str = "train"
+    """`train`: by `training.speech` on speech corpora; `standardise`: only mean and deviation,
+    taken from the corpus's own training clips."""
+
+    def __post_init__(self) -> None:
+        """Refuse speech encoders that do not exist."""
+        require(self.audio in ("train", "standardise"), "encoders.audio: train or standardise")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of a recipe but the model and the corpus."""
+
+    encoders: EncoderSettings = field(default_factory=EncoderSettings)
+    teacher: TeacherSettings = field(default_factory=TeacherSettings)
+    stage1: Stage1Training = field(default_factory=Stage1Training)
+    stage2: Stage2Training = field(default_factory=Stage2Training)
+    dropout: Dropout = field(default_factory=Dropout)
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
+
+
+def _check_common(stage: Stage1Training | Stage2Training, name: str) -> None:
+    require(stage.epochs >= 0, f"{name}.epochs: 0 or more")
+    require(stage.batch_tokens >= 1, f"{name}.batch_tokens: at least 1")
+    require(stage.learning_rate > 0, f"{name}.learning_rate: more than 0")
+    require(stage.weight_decay >= 0, f"{name}.weight_decay: 0 or more")
