@@ -1,0 +1,68 @@
+"""What every teacher is asked, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from stream.media import VideoFrame
+from training.describe.description import Description, UtteranceKey
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One utterance to describe."""
+
+    key: UtteranceKey
+    speaker: str
+    text: str | None
+    """What is said; None where no transcript is known."""
+    context: tuple[tuple[str, str], ...] = ()
+    """The turns before, oldest first: speaker and words."""
+    frames: tuple[VideoFrame, ...] = ()
+    """Pictures of the utterance in order; times in seconds of the recording."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an utterance has no description."""
+
+    reason: str
+    """One line."""
+    answer: str = ""
+    """What the teacher answered, where it did."""
+
+
+class Teacher(Protocol):
+    """Describes behaviour: one of `training.describe.run.TEACHERS`."""
+
+    @property
+    def name(self) -> str:
+        """Of the model; a part of what a line of the output is known by."""
+
+    @property
+    def prompt_version(self) -> str:
+        """Changes with whatever changes the answers other than the model: prompt or rules."""
+
+    @property
+    def batch(self) -> int:
+        """Requests of one call of `describe` that keep the teacher busy."""
+
+    def describe(
+        self, requests: Sequence[Request], attempt: int = 1
+    ) -> list[Description | Failure]:
+        """Describe some utterances.
+
+        Args:
+            requests: All with frames.
+            attempt: 1 for the first time; higher when an answer could not be used, which
+                asks a teacher that samples for another one.
+
+        Returns:
+            One per request, in their order. A `Failure` is an answer that cannot be used;
+            what is wrong with the teacher itself is raised.
+
+        Raises:
+            UserError: No further request can be served: a server is down, a key is wrong.
+        """
