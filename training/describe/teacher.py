@@ -22,6 +22,8 @@ class Request:
     """The turns before, oldest first: speaker and words."""
     frames: tuple[VideoFrame, ...] = ()
     """Pictures of the utterance in order; times in seconds of the recording."""
+    attempt: int = 1
+    """Higher when earlier answers could not be used: a teacher that samples gives another."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,11 @@ class Teacher(Protocol):
     def batch(self) -> int:
         """Requests of one call of `describe` that keep the teacher busy."""
 
-    def describe(
-        self, requests: Sequence[Request], attempt: int = 1
-    ) -> list[Description | Failure]:
-        """Describe some utterances.
+    def describe(self, requests: Sequence[Request]) -> list[Description | Failure]:
+        """Describe some utterances, which come in the order of the corpus.
 
         Args:
             requests: All with frames.
-            attempt: 1 for the first time; higher when an answer could not be used, which
-                asks a teacher that samples for another one.
 
         Returns:
             One per request, in their order. A `Failure` is an answer that cannot be used;
