@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from stream.errors import UserError
 from stream.media import VideoFrame
 from training.describe.description import Description, UtteranceKey
 
@@ -34,6 +35,23 @@ class Failure:
     """One line."""
     answer: str = ""
     """What the teacher answered, where it did."""
+    final: bool = False
+    """Whether asking again would give the same."""
+
+
+class TeacherDownError(UserError):
+    """No further request can be served: a server is down, a key is wrong.
+
+    Args:
+        message: One line for the user.
+        answers: What was answered before, by the index of the request in the call.
+    """
+
+    def __init__(
+        self, message: str, answers: Mapping[int, Description | Failure] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.answers = dict(answers or {})
 
 
 class Teacher(Protocol):
@@ -62,5 +80,5 @@ class Teacher(Protocol):
             what is wrong with the teacher itself is raised.
 
         Raises:
-            UserError: No further request can be served: a server is down, a key is wrong.
+            TeacherDownError: No further request can be served.
         """
