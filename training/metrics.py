@@ -1,6 +1,6 @@
 """The figures a recogniser is judged by.
 
-Letters: N examples, C labels.
+Letters: N examples, C labels, B bins of confidence.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 CALIBRATION_BINS = 15
 """Equal-width bins of confidence for the expected calibration error (Guo et al., 2017)."""
+
+FIGURES = ("accuracy", "weighted_f1", "macro_f1", "unweighted_accuracy", "ece")
+"""Over all labels: attributes of `Scores`."""
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -67,27 +70,58 @@ def scores(labels: Sequence[str], truth: ArrayLike, probabilities: ArrayLike) ->
     Raises:
         ValueError: If the shapes disagree, N is 0 or a value is out of range.
     """
-    expected, given = _checked(labels, truth, probabilities)
+    expected, given = checked(labels, truth, probabilities)
     predicted = given.argmax(axis=1)
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (expected, predicted), 1)
-    hits = confusion.diagonal()
-    support, predictions = confusion.sum(axis=1), confusion.sum(axis=0)
-    precision, recall = _ratio(hits, predictions), _ratio(hits, support)
-    f1 = _ratio(2 * hits, support + predictions)
+    gap = calibration_gap(predicted == expected, given.max(axis=1))
+    overall = overall_figures(confusion, gap)
+    precision, recall, f1 = class_figures(confusion)
+    support = confusion.sum(axis=1)
     return Scores(
         labels=tuple(labels),
         n=len(expected),
-        accuracy=float(hits.sum() / len(expected)),
-        weighted_f1=float((f1 * support).sum() / len(expected)),
-        macro_f1=float(f1[support + predictions > 0].mean()),
-        unweighted_accuracy=float(recall[support > 0].mean()),
+        **{name: float(overall[name]) for name in FIGURES},
         per_class={
             label: ClassScores(float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
             for i, label in enumerate(labels)
         },
-        ece=expected_calibration_error(predicted == expected, given.max(axis=1)),
         confusion=confusion,
+    )
+
+
+def overall_figures(confusion: Integers, gap: Floats) -> dict[str, Floats]:
+    """`FIGURES` from counts, for one set of examples or for many at once.
+
+    Args:
+        confusion: (..., C, C) counts, rows are truth; at least one example in each set.
+        gap: (..., B) as `calibration_gap` gives it.
+
+    Returns:
+        (...) for each name of `FIGURES`.
+    """
+    _, recall, f1 = class_figures(confusion)
+    support, predictions = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    n = support.sum(axis=-1)
+    hits = confusion.diagonal(axis1=-2, axis2=-1)
+    return {
+        "accuracy": hits.sum(axis=-1) / n,
+        "weighted_f1": (f1 * support).sum(axis=-1) / n,
+        # The F1 of a label that does not occur is 0, so it adds nothing to the sums.
+        "macro_f1": f1.sum(axis=-1) / (support + predictions > 0).sum(axis=-1),
+        "unweighted_accuracy": recall.sum(axis=-1) / (support > 0).sum(axis=-1),
+        "ece": np.abs(gap).sum(axis=-1) / n,
+    }
+
+
+def class_figures(confusion: Integers) -> tuple[Floats, Floats, Floats]:
+    """Precision, recall and F1 of each label, 0 where undefined: (..., C, C) -> (..., C) each."""
+    hits = confusion.diagonal(axis1=-2, axis2=-1)
+    support, predictions = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    return (
+        _ratio(hits, predictions),
+        _ratio(hits, support),
+        _ratio(2 * hits, support + predictions),
     )
 
 
@@ -101,9 +135,22 @@ def expected_calibration_error(
         confidence: (N,) its probability.
         bins: How many of equal width.
     """
-    which = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    gap = np.bincount(which, weights=confidence - correct, minlength=bins)
-    return float(np.abs(gap).sum() / len(confidence))
+    return float(np.abs(calibration_gap(correct, confidence, bins)).sum() / len(confidence))
+
+
+def calibration_gap(
+    correct: NDArray[np.bool_], confidence: Floats, bins: int = CALIBRATION_BINS
+) -> Floats:
+    """Sum of confidence minus hits in each bin: (N,), (N,) -> (B,)."""
+    which = confidence_bin(confidence, bins)
+    gap: Floats = np.bincount(which, confidence - correct, bins).astype(np.float64)
+    return gap
+
+
+def confidence_bin(confidence: Floats, bins: int = CALIBRATION_BINS) -> Integers:
+    """Index of the bin (low, high] of each confidence, 0 in the first: (N,) -> (N,)."""
+    which: Integers = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    return which
 
 
 def _ratio(numerator: Integers, denominator: Integers) -> Floats:
@@ -112,9 +159,14 @@ def _ratio(numerator: Integers, denominator: Integers) -> Floats:
     return quotient
 
 
-def _checked(
+def checked(
     labels: Sequence[str], truth: ArrayLike, probabilities: ArrayLike
 ) -> tuple[Integers, Floats]:
+    """Truth (N,) and probabilities (N, C) as arrays.
+
+    Raises:
+        ValueError: If the shapes disagree, N is 0 or a value is out of range.
+    """
     expected, given = np.asarray(truth), np.asarray(probabilities, np.float64)
     if expected.ndim != 1 or given.shape != (len(expected), len(labels)):
         raise ValueError(
