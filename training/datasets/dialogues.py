@@ -28,11 +28,11 @@ class DialogueUtterance:
     text: str
     """What was said, with broken characters repaired."""
     emotion: str
-    """The corpus's own label in lower case."""
+    """The corpus's own label in lower case, or "": context only, nothing to train or score on."""
     start: float | None
-    """Seconds from the start of the episode; None where unknown."""
+    """Seconds from the start of the episode or recording; None where unknown."""
     end: float | None
-    """Seconds from the start of the episode; None where unknown."""
+    """Seconds from the start of the episode or recording; None where unknown."""
     season: int = 0
     """Of the series; 0 where there is none."""
     episode: int = 0

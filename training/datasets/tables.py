@@ -101,6 +101,21 @@ def read_table(path: Path, columns: Sequence[str], layout: str) -> Iterator[Row]
             raise UserError(f"{path}, line {line}: {error}; expected {layout}") from error
 
 
+def read_lines(path: Path, layout: str) -> Iterator[tuple[int, str]]:
+    """The lines of a text file with their numbers, from 1, without line ends.
+
+    Args:
+        path: UTF-8 file; Windows-1252 is accepted where UTF-8 fails.
+        layout: What the file should be, in words, for the messages.
+
+    Raises:
+        UserError: If the file cannot be read or is no text.
+    """
+    with path.open(encoding=_encoding(path, layout), errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            yield number, line.rstrip("\n")
+
+
 def _row(path: Path, number: int, cells: Mapping[str | None, object], width: int) -> Row:
     """Check the width of a parsed row: DictReader files surplus cells under None."""
     texts = {key: value for key, value in cells.items() if key and isinstance(value, str)}
