@@ -5,6 +5,7 @@ Letters: N examples, C labels, D dialogues, B bins of confidence.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -82,3 +83,39 @@ class Predictions:
     def _predicted(self) -> Integers:
         predicted: Integers = self.probabilities.argmax(axis=1)
         return predicted
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The examples whose prediction has a confidence in (low, high]."""
+
+    low: float
+    high: float
+    n: int
+    """How many there are."""
+    confidence: float | None
+    """Their mean confidence; None without any."""
+    accuracy: float | None
+    """Share of them that is right; None without any."""
+
+
+def reliability(runs: Sequence[Predictions]) -> tuple[ReliabilityBin, ...]:
+    """Accuracy by confidence, all runs together."""
+    confidence = np.concatenate([run.confidence for run in runs])
+    hits = np.concatenate([run.hits for run in runs])
+    which = confidence_bin(confidence)
+    return tuple(
+        _bin(index, confidence[which == index], hits[which == index])
+        for index in range(CALIBRATION_BINS)
+    )
+
+
+def _bin(index: int, confidence: Floats, hits: Integers) -> ReliabilityBin:
+    known = len(hits) > 0
+    return ReliabilityBin(
+        low=index / CALIBRATION_BINS,
+        high=(index + 1) / CALIBRATION_BINS,
+        n=len(hits),
+        confidence=float(confidence.mean()) if known else None,
+        accuracy=float(hits.mean()) if known else None,
+    )
