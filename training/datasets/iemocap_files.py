@@ -13,12 +13,8 @@ from training.datasets.dialogues import repair_text
 from training.datasets.iemocap_names import UtteranceName, parse_utterance
 from training.datasets.tables import read_lines
 
-EVALUATION_LAYOUT = (
-    "an evaluation of IEMOCAP, lines like `[start - end]<TAB>name<TAB>neu<TAB>[...]`"
-)
-TRANSCRIPT_LAYOUT = (
-    "a transcription of IEMOCAP, lines like `Ses01F_impro01_F000 [start-end]: words`"
-)
+EVALUATION_LAYOUT = "IEMOCAP's evaluation, lines like `[start - end]<TAB>name<TAB>neu<TAB>[...]`"
+TRANSCRIPT_LAYOUT = "IEMOCAP's transcription, lines like `Ses01F_impro01_F000 [start-end]: words`"
 
 CODES: Mapping[str, str] = MappingProxyType(
     {

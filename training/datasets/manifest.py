@@ -12,7 +12,6 @@ Every line is an object. The first may be a header instead, with any of the keys
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +59,7 @@ def open_manifest(folder: Path) -> Corpus:
     header, seen = Header(), dict[tuple[str, str, int], int]()
     by_split: dict[str, list[DialogueUtterance]] = {}
     for number, line in enumerate(_objects(path), start=1):
-        if line.number == number == 1 and "split" not in line.cells and "text" not in line.cells:
+        if number == 1 and "split" not in line.cells and "text" not in line.cells:
             header = line.header()
             continue
         split, utterance = line.utterance(header)

@@ -45,7 +45,7 @@ TREE = """\
     test/output_repeated_splits_test/dia0_utt0.mp4 ..."""
 
 _DEPTH = 4  # MELD.Raw/train/train_splits/train_splits
-# Nothing before or after: `._dia0_utt0.mp4` is macOS's, `final_videos_testdia0_utt0.mp4` a leftover.
+# Nothing around it: `._dia0_utt0.mp4` is macOS's, `final_videos_testdia0_utt0.mp4` a leftover.
 _CLIP = re.compile(r"dia(\d+)_utt(\d+)\.mp4")
 
 
