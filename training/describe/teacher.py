@@ -73,7 +73,7 @@ class Teacher(Protocol):
         """Describe some utterances, which come in the order of the corpus.
 
         Args:
-            requests: All with frames.
+            requests: All with frames, and all at the same attempt.
 
         Returns:
             One per request, in their order. A `Failure` is an answer that cannot be used;
