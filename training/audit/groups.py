@@ -29,7 +29,7 @@ _UNSEEN = re.compile(
     re.IGNORECASE,
 )
 
-_IEMOCAP_SPEAKER = re.compile(r"Ses\d\d_?([FM])$")
+_IEMOCAP_SPEAKER = re.compile(r"Ses\d\d_([FM])")
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Group:
     emotion_words: Proportion
     """Descriptions with an emotion word."""
     gold_label: Proportion
-    """Descriptions with a word for their own label."""
+    """Descriptions with a word for their own label, of those that have one."""
     no_face: Proportion
     """Descriptions whose facial expression is empty or says that no face can be seen."""
 
 
 def _gender(item: Item) -> str | None:
     """Female or male, as the id of a speaker of IEMOCAP has it."""
-    found = _IEMOCAP_SPEAKER.search(item.speaker)
+    found = _IEMOCAP_SPEAKER.fullmatch(item.speaker)
     return {"F": "female", "M": "male"}[found[1]] if found else None
 
 
@@ -107,7 +107,7 @@ def _group(name: str, items: Sequence[Item], bigrams: int, seed: int) -> Group:
         mean_words=sum(lengths) / len(items),
         distinct_2=distinct(shuffled, 2, bigrams),
         emotion_words=Proportion.of(bool(emotion_words(item)) for item in items),
-        gold_label=Proportion.of(names_label(item) for item in items),
+        gold_label=Proportion.of(names_label(item) for item in items if item.label),
         no_face=Proportion.of(shows_no_face(item) for item in items),
     )
 

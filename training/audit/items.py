@@ -25,7 +25,7 @@ class Item:
 
     @property
     def label(self) -> str:
-        """Gold emotion of the corpus."""
+        """Gold emotion of the corpus; empty where it has none, as for a fourth of IEMOCAP."""
         return self.utterance.emotion
 
     @property

@@ -41,15 +41,13 @@ class Leakage:
     any_emotion_word: Proportion
     """Descriptions with a word of `EMOTION_WORDS`."""
     gold_label: Proportion
-    """Descriptions with a word for their own label."""
+    """Descriptions with a word for their own label, of those whose utterance has one."""
     by_label: dict[str, Proportion]
     """The same among the descriptions of each label."""
     frequent: tuple[tuple[str, int], ...]
     """Most frequent emotion words, with the number of descriptions that they are in."""
-    majority: float
-    """Accuracy of always guessing the most frequent label."""
-    chance: float
-    """Unweighted accuracy of always guessing one label."""
+    majority: Guess | None
+    """Always guessing the most frequent label; None without a label."""
     guess: Guess | None
     """From the whole description; None with fewer than `FOLDS` dialogues."""
     guess_without_emotion_words: Guess | None
@@ -65,21 +63,21 @@ def leakage(items: Sequence[Item], labels: Sequence[str], seed: int = 1, most: i
         seed: Of the folds.
         most: Emotion words to list.
     """
-    counts = Counter(item.label for item in items)
+    labelled = [item for item in items if item.label]
+    counts = Counter(item.label for item in labelled)
     present = [label for label in labels if counts[label]]
     found = Counter(word for item in items for word in emotion_words(item))
     return Leakage(
         any_emotion_word=Proportion.of(bool(emotion_words(item)) for item in items),
-        gold_label=Proportion.of(names_label(item) for item in items),
+        gold_label=Proportion.of(names_label(item) for item in labelled),
         by_label={
-            label: Proportion.of(names_label(item) for item in items if item.label == label)
+            label: Proportion.of(names_label(item) for item in labelled if item.label == label)
             for label in present
         },
         frequent=tuple(sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:most]),
-        majority=max(counts.values()) / len(items),
-        chance=1 / len(present),
-        guess=_guess(items, present, frozenset(), seed),
-        guess_without_emotion_words=_guess(items, present, EMOTION_WORDS, seed),
+        majority=_majority(counts),
+        guess=_guess(labelled, present, frozenset(), seed),
+        guess_without_emotion_words=_guess(labelled, present, EMOTION_WORDS, seed),
     )
 
 
@@ -91,6 +89,12 @@ def emotion_words(item: Item) -> frozenset[str]:
 def names_label(item: Item) -> bool:
     """Whether the description has a word for the emotion that it should not know."""
     return not words_of(item.label).isdisjoint(words(item.text))
+
+
+def _majority(counts: Counter[str]) -> Guess | None:
+    if not counts:
+        return None
+    return Guess(max(counts.values()) / counts.total(), 1 / len(counts))
 
 
 def _guess(

@@ -14,9 +14,10 @@ def sample(items: Sequence[Item], size: int, seed: int) -> list[Item]:
     """Draw a sample, stratified over labels and speakers.
 
     Every label gets the same number of places, as far as it has items; what a rare label
-    leaves goes to the others. Within a label, items are drawn without replacement with weights
-    (Efraimidis and Spirakis, 2006) such that a speaker's chance grows with the square root of
-    the number of their utterances: lead roles stay frequent, and walk-ons appear.
+    leaves goes to the others. Utterances without a label count as one label. Within a label,
+    items are drawn without replacement with weights (Efraimidis and Spirakis, 2006) such that
+    a speaker's chance grows with the square root of the number of their utterances: lead roles
+    stay frequent, and walk-ons appear.
 
     So figures over the sample are not estimates for the corpus, where neutral is frequent.
 

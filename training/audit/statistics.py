@@ -14,6 +14,8 @@ from training.audit.items import Item
 from training.audit.leakage import Leakage, leakage
 from training.audit.proportion import Proportion
 from training.audit.text import words
+from training.datasets.corpus import Corpus
+from training.datasets.dialogues import Dialogue
 from training.describe.description import PARTS
 
 
@@ -35,8 +37,8 @@ class Statistics:
     corpus: str
     described: int
     """Utterances with a description."""
-    failed: int
-    """Utterances that the teacher was asked for and that have none."""
+    undescribed: int
+    """Utterances of the same splits without one: failed, without pictures, or not asked for."""
     lengths: dict[str, Lengths]
     """By part, and `all` for the whole description."""
     diversity: dict[str, Diversity]
@@ -46,28 +48,25 @@ class Statistics:
     """Tables by what people are grouped by."""
 
 
-def statistics(
-    corpus: str, labels: Sequence[str], items: Sequence[Item], failed: int, seed: int
-) -> Statistics:
+def statistics(corpus: Corpus, items: Sequence[Item], seed: int = 1) -> Statistics:
     """Compute every figure.
 
     Args:
-        corpus: Its name.
-        labels: Of the corpus, in its order.
+        corpus: What was described.
         items: All descriptions, at least one.
-        failed: Utterances that the teacher could not describe.
         seed: Of samples and folds.
     """
+    splits = [corpus.splits[name] for name in dict.fromkeys(item.key.split for item in items)]
     texts = {part: [getattr(item.description, part) for item in items] for part in PARTS}
     texts["all"] = [item.text for item in items]
     return Statistics(
-        corpus=corpus,
+        corpus=corpus.name,
         described=len(items),
-        failed=failed,
+        undescribed=sum(map(_utterances, splits)) - len(items),
         lengths={name: lengths(column) for name, column in texts.items()},
         diversity={name: diversity(column, seed) for name, column in texts.items()},
-        leakage=leakage(items, labels, seed),
-        groups=group_tables(corpus, items, seed),
+        leakage=leakage(items, corpus.labels, seed),
+        groups=group_tables(corpus.name, items, seed),
     )
 
 
@@ -80,6 +79,10 @@ def lengths(texts: Sequence[str]) -> Lengths:
         quantiles=(low, early, middle, late, high),
         empty=Proportion.of(count == 0 for count in counts),
     )
+
+
+def _utterances(dialogues: Sequence[Dialogue]) -> int:
+    return sum(len(dialogue.utterances) for dialogue in dialogues)
 
 
 def to_json(value: Any) -> Any:
