@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,8 @@ from engine.model.model import TurnInputs
 from stream.errors import UserError
 from training.banks import face_bank, voice_bank
 from training.compose import Banks, compose
-from training.datasets.dialogues import Dialogue
-from training.datasets.emorynlp import read_emorynlp
 from training.datasets.fer2013 import Fer2013, read_fer2013
-from training.datasets.labels import EMORYNLP_TO_MELD, MELD_LABELS
-from training.datasets.meld import read_meld
+from training.datasets.labels import MELD_LABELS
 from training.datasets.speech import (
     DEV_SPEAKERS,
     TEST_SPEAKERS,
@@ -32,8 +29,18 @@ from training.datasets.speech import (
     read_nemo,
     read_ravdess,
 )
+from training.evaluation.conversations import (
+    CONVERSATIONS,
+    encode,
+    read_conversations,
+    to_examples,
+)
+from training.evaluation.label_map import label_indices
 from training.features import speech_features
-from training.predict import Examples
+from training.predict import NO_COUNTERPART
+
+# Where readers of examples look for it.
+from training.predict import Examples as Examples
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,11 @@ class Request:
     labels: tuple[str, ...]
     """Of the bundle."""
     cache: Path
-    """Folder of the openSMILE cache."""
+    """Folder of what is computed from media."""
+    split: str | None = None
+    """Of a corpus of conversations that is given as a folder; dev for None."""
+    jobs: int = 1
+    """Processes that read clips."""
     speakers: str | None = None
     """`17-20,TP0`, or `dev` or `test`; all for None."""
     faces: Path | None = None
@@ -58,30 +69,28 @@ class Request:
     """Of the composition."""
 
 
-def _label_index(native: str, labels: Sequence[str], to_meld: Mapping[str, str | None]) -> int:
-    """Position of a corpus's own label, or of its MELD counterpart; -1 where there is none."""
-    for name in (native, to_meld.get(native)):
-        if name in labels:
-            return labels.index(name)
-    return -1
+def read(dataset: str, request: Request) -> Examples:
+    """Examples of a corpus.
 
+    Args:
+        dataset: One of `DATASETS`.
+        request: Where it is and what of it.
 
-def _dialogues(
-    dialogues: Sequence[Dialogue], labels: Sequence[str], to_meld: Mapping[str, str | None]
-) -> Examples:
-    turns = tuple(tuple(TurnInputs(u.speaker, u.text) for u in d.utterances) for d in dialogues)
-    truth = [_label_index(u.emotion, labels, to_meld) for d in dialogues for u in d.utterances]
-    return Examples(turns, tuple(truth))
-
-
-def meld(request: Request) -> Examples:
-    """MELD's words."""
-    return _dialogues(read_meld(request.path), request.labels, {})
-
-
-def emorynlp(request: Request) -> Examples:
-    """EmoryNLP's words."""
-    return _dialogues(read_emorynlp(request.path), request.labels, EMORYNLP_TO_MELD)
+    Raises:
+        UserError: The path is not in the corpus's layout, or corpus and bundle have labels
+            that do not match.
+    """
+    if dataset in SPEECH:
+        return speech(request, SPEECH[dataset], dataset)
+    if dataset in CONVERSATIONS:
+        conversations = read_conversations(dataset, request.path, request.split)
+        turns = encode(conversations, request.encoders, request.cache, request.jobs)
+        return to_examples(conversations, turns, request.labels)
+    if dataset == "composed":
+        return composed(request)
+    data = read_dev_faces(request.path)
+    majority = tuple(int(index) for index in ferplus_truth(data, request.labels))
+    return replace(faces(request, data), second_truth={"ferplus": majority})
 
 
 def faces(request: Request, data: Fer2013) -> Examples:
@@ -113,15 +122,15 @@ ReadSpeech = Callable[[Path], list[SpeechClip]]
 """Reads the clips below a folder."""
 
 
-def speech(request: Request, read: ReadSpeech) -> Examples:
+def speech(request: Request, read: ReadSpeech, corpus: str = "the speech corpus") -> Examples:
     """Clips of acted speech."""
+    indices = label_indices(corpus, MELD_LABELS, request.labels)
     clips = choose_clips(read(request.path), request.speakers)
     turns = []
     for functionals in speech_features(clips, request.encoders.spec.audio, request.cache):
         encoded = request.encoders.functionals(torch.from_numpy(functionals))
         turns.append((TurnInputs("speaker", audio=encoded.tokens, audio_scores=encoded.scores),))
-    truth = [_label_index(clip.emotion, request.labels, {}) for clip in clips]
-    return Examples(tuple(turns), tuple(truth))
+    return Examples(tuple(turns), tuple(indices[clip.emotion] for clip in clips))
 
 
 def composed(request: Request) -> Examples:
@@ -135,9 +144,9 @@ def composed(request: Request) -> Examples:
         faces=face_bank(request.encoders, read_dev_faces(request.faces)),
     )
     rng = random.Random(request.seed)
-    dialogues = read_meld(request.path)
-    turns = tuple(compose(dialogue, banks, rng).turns for dialogue in dialogues)
-    return Examples(turns, _dialogues(dialogues, request.labels, {}).truth)
+    words = read_conversations("meld", request.path)
+    turns = [compose(dialogue, banks, rng).turns for dialogue in words.dialogues]
+    return to_examples(words, turns, request.labels)
 
 
 def choose_clips(clips: list[SpeechClip], speakers: str | None) -> list[SpeechClip]:
@@ -152,9 +161,11 @@ def choose_clips(clips: list[SpeechClip], speakers: str | None) -> list[SpeechCl
 
 
 def _meld_indices(indices: np.ndarray, labels: Sequence[str]) -> tuple[int, ...]:
-    names = [MELD_LABELS[index] if index >= 0 else "" for index in indices]
-    return tuple(_label_index(name, labels, {}) for name in names)
+    known = label_indices("fer2013", MELD_LABELS, labels)
+    return tuple(known[MELD_LABELS[i]] if i >= 0 else NO_COUNTERPART for i in indices)
 
 
 SPEECH = {"ravdess": read_ravdess, "emodb": read_emodb, "nemo": read_nemo}
 """Readers of the speech corpora by name."""
+DATASETS = (*CONVERSATIONS, "fer2013", *SPEECH, "composed")
+"""All that can be scored."""

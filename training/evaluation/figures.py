@@ -41,7 +41,7 @@ def confusion_png(labels: Sequence[str], confusion: Integers, title: str = "") -
     axes.set_title(title)
     for (row, column), share in np.ndenumerate(shares):
         text = f"{100 * share:.0f} %\n{counts[row, column]}" if counts[row].any() else "none"
-        ink = "white" if share > 0.55 else "black"
+        ink = "white" if share > 0.65 else "black"
         axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=8)
     return _png(figure)
 

@@ -42,7 +42,7 @@ class TrainingRecord:
 
 
 def read_training_record(bundle: Path) -> TrainingRecord | None:
-    """Read a bundle's record; None where it has none, as bundles of older versions.
+    """Read a bundle's record; None where it has none or says nothing.
 
     Raises:
         UserError: The file is not JSON, or has a key or value that no record has.
@@ -50,6 +50,8 @@ def read_training_record(bundle: Path) -> TrainingRecord | None:
     path = bundle / PROVENANCE
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
+        if values == {}:
+            return None
         return cast(TrainingRecord, build(TrainingRecord, values, PROVENANCE))
     except FileNotFoundError:
         return None

@@ -1,0 +1,134 @@
+"""Runs of one system, as JSON: means, deviations, intervals, confusion, reliability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from training.bootstrap import Difference, Intervals, interval
+from training.evaluation.predictions import reliability
+from training.evaluation.scoring import Extra, Scored
+from training.evaluation.training_record import TrainingRecord
+from training.metrics import FIGURES, ClassScores, Scores
+from training.report import to_json
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One bundle on the examples."""
+
+    bundle: str
+    """Its folder, as it was given."""
+    sha256: str
+    """Its identity."""
+    training: TrainingRecord | None
+    scored: Scored
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """All runs of a system on the same examples."""
+
+    runs: tuple[Run, ...]
+    """One for each bundle, that is for each seed."""
+    mean: Scores
+    """Each figure is the mean over runs; the confusion is their sum."""
+    deviation: Mapping[str, float] | None
+    """Sample standard deviation of `FIGURES` over runs; None for one run."""
+    intervals: Intervals | None
+    """Of the mean, over dialogues; None for fewer than two dialogues."""
+    extra: Extra
+    """Means over runs of what `Scored.extra` has."""
+
+
+def summarise(runs: Sequence[Run]) -> Summary:
+    """Bring runs of a system together.
+
+    Raises:
+        ValueError: They are not on the same examples.
+    """
+    predictions = [run.scored.predictions for run in runs]
+    scores = [one.scores() for one in predictions]
+    several = len(runs) > 1
+    return Summary(
+        runs=tuple(runs),
+        mean=mean_scores(scores),
+        deviation=deviation(scores) if several else None,
+        intervals=interval(predictions) if predictions[0].dialogue_count > 1 else None,
+        extra=_mean_extra([run.scored.extra for run in runs]),
+    )
+
+
+def mean_scores(scores: Sequence[Scores]) -> Scores:
+    """The mean of every figure over runs on the same examples; confusions are added."""
+    first = scores[0]
+    classes = {}
+    for label in first.labels:
+        own = [one.per_class[label] for one in scores]
+        precision, recall, f1 = (
+            float(np.mean([getattr(one, name) for one in own]))
+            for name in ("precision", "recall", "f1")
+        )
+        classes[label] = ClassScores(precision, recall, f1, own[0].support)
+    return Scores(
+        labels=first.labels,
+        n=first.n,
+        **{name: float(np.mean([getattr(one, name) for one in scores])) for name in FIGURES},
+        per_class=classes,
+        confusion=np.sum([one.confusion for one in scores], axis=0),
+    )
+
+
+def deviation(scores: Sequence[Scores]) -> dict[str, float]:
+    """Sample standard deviation of `FIGURES` over two or more runs."""
+    return {name: float(np.std([getattr(one, name) for one in scores], ddof=1)) for name in FIGURES}
+
+
+def summary_json(summary: Summary) -> dict[str, Any]:
+    """A summary as JSON-safe values."""
+    predictions = [run.scored.predictions for run in summary.runs]
+    return {
+        **to_json(summary.mean, summary.extra),
+        "dialogues": predictions[0].dialogue_count,
+        "modalities": dict(summary.runs[0].scored.modalities),
+        "labels": list(summary.mean.labels),
+        "deviation": dict(summary.deviation) if summary.deviation else None,
+        "intervals": _intervals_json(summary.intervals) if summary.intervals else None,
+        "confusion": summary.mean.confusion.tolist(),
+        "reliability": [asdict(one) for one in reliability(predictions)],
+        "runs": [_run_json(run) for run in summary.runs],
+    }
+
+
+def difference_json(differences: Mapping[str, Difference]) -> dict[str, Any]:
+    """What `paired_bootstrap` gives as JSON-safe values."""
+    return {name: asdict(one) for name, one in differences.items()}
+
+
+def _run_json(run: Run) -> dict[str, Any]:
+    scores = run.scored.predictions.scores()
+    return {
+        "bundle": run.bundle,
+        "sha256": run.sha256,
+        **{name: getattr(scores, name) for name in FIGURES},
+        "training": asdict(run.training) if run.training else None,
+    }
+
+
+def _intervals_json(intervals: Intervals) -> dict[str, Any]:
+    f1 = {
+        label: None if one is None else [one.low, one.high] for label, one in intervals.f1.items()
+    }
+    return {name: [one.low, one.high] for name, one in intervals.figures.items()} | {"f1": f1}
+
+
+def _mean_extra(extras: Sequence[Extra]) -> Extra:
+    """Counts are the same in all runs; shares are averaged."""
+    merged: Extra = {}
+    for name, value in extras[0].items():
+        shares = [one[name] for one in extras]
+        merged[name] = float(np.mean(shares)) if isinstance(value, float) else value
+    return merged
