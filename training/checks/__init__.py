@@ -1,0 +1,1 @@
+"""Whether a copy of a corpus is whole: its counts, and every clip of it."""

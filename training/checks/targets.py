@@ -1,0 +1,103 @@
+"""What of a corpus there is to probe, and doing it in many processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+from stream.errors import UserError
+from training.checks.faults import MODALITIES, ClipFault, merge
+from training.checks.probe import inspect
+from training.datasets.clip import Clip
+from training.datasets.corpus import Corpus
+from training.datasets.dialogues import DialogueUtterance
+from training.describe.description import UtteranceKey
+
+_CHUNK = 8  # clips a process takes at once
+
+
+@dataclass(frozen=True)
+class Target:
+    """One utterance whose clip is to be probed."""
+
+    key: UtteranceKey
+    clip: Clip | None
+    wanted: tuple[str, ...]
+    """What it should have in this copy, of `MODALITIES`."""
+    expected_seconds: float | None
+    """Length by the corpus's times; None where it has none."""
+
+
+def find_targets(corpus: Corpus) -> Iterator[Target]:
+    """Every utterance that should have a clip.
+
+    A published corpus has clips of all of a split or is a copy without them; own data says for
+    each utterance what there is.
+    """
+    for split in corpus.splits:
+        present = {one for utterance in corpus.utterances(split) for one in modalities(utterance)}
+        for utterance in corpus.utterances(split):
+            own = modalities(utterance) if corpus.name == "manifest" else present
+            wanted = tuple(name for name in MODALITIES if name in own)
+            if wanted:
+                key = UtteranceKey(
+                    corpus.name, split, utterance.dialogue_id, utterance.utterance_id
+                )
+                yield Target(key, utterance.clip, wanted, _seconds(utterance))
+
+
+def modalities(utterance: DialogueUtterance) -> set[str]:
+    """What an utterance's clip names, of `MODALITIES`."""
+    clip = utterance.clip
+    return set() if clip is None else {name for name in MODALITIES if getattr(clip, name)}
+
+
+def _seconds(utterance: DialogueUtterance) -> float | None:
+    """Length by the corpus's times; some rows of MELD have impossible ones."""
+    if utterance.start is None or utterance.end is None or utterance.end <= utterance.start:
+        return None
+    return utterance.end - utterance.start
+
+
+def check_target(target: Target) -> tuple[ClipFault, ...]:
+    """All faults of one utterance's clip, worst first."""
+    absent = tuple(
+        name for name in target.wanted if target.clip is None or getattr(target.clip, name) is None
+    )
+    faults = [ClipFault("missing", absent, f"no {' and no '.join(absent)} of it")] if absent else []
+    if target.clip is not None:
+        faults.extend(inspect(target.clip, target.expected_seconds))
+    return merge(faults)
+
+
+def check_targets(
+    targets: Sequence[Target], jobs: int
+) -> Iterator[tuple[Target, tuple[ClipFault, ...]]]:
+    """Probe clips, in order.
+
+    Args:
+        targets: Utterances.
+        jobs: Processes; with 1 it is done in this one.
+
+    Raises:
+        UserError: If a clip makes a process crash.
+    """
+    if jobs == 1:
+        yield from ((target, check_target(target)) for target in targets)
+        return
+    yield from zip(targets, _in_processes(targets, jobs), strict=True)
+
+
+def _in_processes(targets: Iterable[Target], jobs: int) -> Iterator[tuple[ClipFault, ...]]:
+    # Not forked: decoders and their threads do not survive that.
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            yield from pool.map(check_target, targets, chunksize=_CHUNK)
+        except BrokenProcessPool as error:
+            raise UserError(
+                "a process died while it read a clip, or memory ran out; run again with --jobs 1: "
+                "the progress bar then shows the clip"
+            ) from error
