@@ -13,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from engine.model.recognizer import Recognizer
+    from training.script import Job
     from training.smoke import Smoke
 
 
@@ -31,32 +32,30 @@ def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_runs(smoke: Smoke, feature_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the three trainings write, after a moment of training each."""
+def tiny_job(smoke: Smoke, feature_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """What the trainings wrote after a moment each, words and composed, and how."""
     import torch
 
     from training import stage2
-    from training.corpora import Corpora
+    from training.script import Job
     from training.smoke import train_encoders
 
     torch.set_num_threads(1)  # more only get in each other's way in so small a model
     runs = tmp_path_factory.mktemp("runs")
     train_encoders(smoke, runs, feature_cache)
-    options = stage2.Stage2Training(text_epochs=1, composed_epochs=1, solo_sequences=4)
-    stage2.train(Corpora.below(smoke.data), smoke.spec, options, runs, feature_cache)
-    return runs
+    recipe = smoke.recipe.with_settings(stage1={"epochs": 0}, stage2={"clip_epochs": 0})
+    job = Job(recipe, smoke.data, runs, feature_cache)
+    stage2.train(job)
+    return job
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(
-    smoke: Smoke, tiny_runs: Path, feature_cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def tiny_bundle(tiny_job: Job, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sealed and calibrated bundle; copy it before changing it."""
     from training import bundle
-    from training.corpora import Corpora
 
     out = tmp_path_factory.mktemp("bundle")
-    bundle.build(Corpora.below(smoke.data), smoke.spec, tiny_runs, out, feature_cache)
+    bundle.build(tiny_job, out)
     return out
 
 

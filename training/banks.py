@@ -8,13 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.model.densenet import DenseNet
-from engine.model.encoders import Encoded, Encoders, SpeechEncoder
+from engine.model.encoders import Encoded, Encoders
 from engine.model.inputs import picture_tensor
-from engine.model.spec import ModelSpec
 from training.augment import augment_faces
 from training.compose import Bank, Sample
 from training.datasets.fer2013 import Fer2013
@@ -84,15 +81,6 @@ def face_bank(
                 samples.append(_sample(encoded, torch.from_numpy(data.votes[row])))
             bar.update(task, advance=len(part))
     return _by_label(samples, [int(data.majority[row]) for row in rows])
-
-
-def load_encoders(spec: ModelSpec, runs: Path) -> Encoders:
-    """The encoders that `training.face` and `training.speech` wrote below `runs`."""
-    densenet = DenseNet(spec.video.densenet)
-    densenet.load_state_dict(load_file(runs / "face" / "face.safetensors"))
-    speech = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
-    speech.load_state_dict(load_file(runs / "speech" / "speech.safetensors"))
-    return Encoders(spec, densenet, speech)
 
 
 def _choose(data: Fer2013, limit: int | None, rng: random.Random) -> list[int]:

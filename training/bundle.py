@@ -1,6 +1,6 @@
-"""Put what the three trainings wrote into a bundle, and calibrate it on dev data.
+"""Put what the trainings wrote into a bundle, and calibrate it on dev data.
 
-python -m training.bundle --data FOLDER --out bundles/compact
+python -m training.bundle compact --data FOLDER --out bundles/mine
 """
 
 from __future__ import annotations
@@ -15,15 +15,20 @@ import torch
 
 from engine.model.calibration import Calibration, fit_temperature
 from engine.model.recognizer import Recognizer
-from engine.model.spec import ModelSpec
 from export.bundle import write_manifest
 from export.models import resolve
+from stream.errors import UserError
 from training import examples
 from training.corpora import Corpora
+from training.datasets.corpora import open_corpus
 from training.datasets.speech import find_speech
-from training.predict import Examples, label_scores, remove
+from training.examples import Examples
+from training.predict import label_scores, remove
+from training.preprocess import encode_dialogues
 from training.progress import console
+from training.provenance import PROVENANCE, join_provenance
 from training.script import Job, run_script, script_parser
+from training.sequences import label_targets, text_sequence
 
 WEIGHTS = {
     "face.safetensors": "face/face.safetensors",
@@ -34,50 +39,85 @@ WEIGHTS = {
 """Files of a bundle and where the trainings leave them below the runs folder."""
 
 SUBSETS = ("text", "text+audio", "text+video", "audio+video", "text+audio+video")
-"""Calibrated on composed dev; `audio` and `video` alone are, on their own corpora."""
+"""Calibrated together; `audio` and `video` alone are too, on what there is of them."""
 
 
-def assemble(spec: ModelSpec, runs: Path, out: Path) -> None:
-    """Write a bundle without calibration; a model card that is there stays."""
+def assemble(job: Job, out: Path) -> None:
+    """Write a bundle without calibration; a model card that is there stays.
+
+    Raises:
+        UserError: a step before was not run.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    (out / "spec.json").write_text(json.dumps(spec.to_dict(), indent=2) + "\n", encoding="utf-8")
+    spec = json.dumps(job.spec.to_dict(), indent=2) + "\n"
+    (out / "spec.json").write_text(spec, encoding="utf-8")
     for name, source in WEIGHTS.items():
-        shutil.copyfile(runs / source, out / name)
+        if not (job.runs / source).exists():
+            raise UserError(f"{job.runs / source} is missing: run python -m training.run first")
+        shutil.copyfile(job.runs / source, out / name)
+    provenance = join_provenance([job.runs / "stage1", job.runs / "stage2"])
+    (out / PROVENANCE).write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
     _write_calibration(Calibration(), out)
 
 
-def calibrate(bundle: Path, corpora: Corpora, base_model: Path, cache: Path) -> Calibration:
+def calibrate(job: Job, bundle: Path) -> Calibration:
     """Fit a temperature for every subset of modalities on dev data and seal the bundle again."""
     recognizer = Recognizer.load(
-        bundle, base_model=base_model, face_detector=None, threads=torch.get_num_threads()
+        bundle,
+        base_model=resolve(job.spec.llm.base),
+        face_detector=None,
+        threads=torch.get_num_threads(),
     )
+    composed = job.recipe.settings.stage2.composed_epochs > 0
+    make = _composed_dev if composed else _corpus_dev
+    temperatures = {
+        subset: round(_fit(recognizer, chosen), 4)
+        for subset, chosen in make(job, recognizer).items()
+        if any(index >= 0 for index in chosen.truth)
+    }
+    calibration = Calibration(temperatures)
+    _write_calibration(calibration, bundle)
+    return calibration
+
+
+def _corpus_dev(job: Job, recognizer: Recognizer) -> dict[str, Examples]:
+    """Dev of the recipe's own corpus, with clips where it has them."""
+    dialogues = open_corpus(job.recipe.corpus, job.corpus_folder).splits["dev"]
+    if job.recipe.settings.stage2.clip_epochs:
+        turns = encode_dialogues(dialogues, recognizer.encoders, job.cache, job.jobs)
+        subsets: tuple[str, ...] = (*SUBSETS, "audio", "video")
+    else:
+        turns = [text_sequence(dialogue, recognizer.labels).turns for dialogue in dialogues]
+        subsets = ("text",)
+    targets = [label_targets(dialogue, recognizer.labels) for dialogue in dialogues]
+    truth = tuple(int(row.argmax()) if row.any() else -1 for own in targets for row in own)
+    whole = Examples(tuple(turns), truth)
+    return {subset: remove(whole, _absent(subset)) for subset in subsets}
+
+
+def _composed_dev(job: Job, recognizer: Recognizer) -> dict[str, Examples]:
+    """Composed dev; voices and faces alone as they are in their own corpora."""
+    corpora = Corpora.below(job.data)
     request = examples.Request(
         path=corpora.meld_dev,
         encoders=recognizer.encoders,
         labels=recognizer.labels,
-        cache=cache,
+        cache=job.cache,
         speakers="dev",
         faces=corpora.faces_dev,
         speech=(corpora.speech,),
     )
     composed = examples.composed(request).every(2)  # one number each needs no more
-    temperatures = {}
-    for subset in SUBSETS:
-        absent = [name for name in ("text", "audio", "video") if name not in subset.split("+")]
-        temperatures[subset] = _fit(recognizer, remove(composed, absent))
-    temperatures["audio"] = _fit(recognizer, examples.speech(request, find_speech_of(corpora)))
+    chosen = {subset: remove(composed, _absent(subset)) for subset in SUBSETS}
+    chosen["audio"] = examples.speech(request, lambda _: find_speech(corpora.speech))
     faces = examples.read_dev_faces(corpora.faces_dev)
-    alone = examples.faces(request, faces)
     majority = tuple(int(index) for index in examples.ferplus_truth(faces, recognizer.labels))
-    temperatures["video"] = _fit(recognizer, Examples(alone.dialogues, majority))
-    calibration = Calibration({name: round(t, 4) for name, t in temperatures.items()})
-    _write_calibration(calibration, bundle)
-    return calibration
+    chosen["video"] = Examples(examples.faces(request, faces).dialogues, majority)
+    return chosen
 
 
-def find_speech_of(corpora: Corpora) -> examples.ReadSpeech:
-    """A reader of all speech corpora there are."""
-    return lambda _: find_speech(corpora.speech)
+def _absent(subset: str) -> list[str]:
+    return [name for name in ("text", "audio", "video") if name not in subset.split("+")]
 
 
 def _fit(recognizer: Recognizer, chosen: Examples) -> float:
@@ -92,25 +132,18 @@ def _write_calibration(calibration: Calibration, bundle: Path) -> None:
     write_manifest(bundle)
 
 
-def build(corpora: Corpora, spec: ModelSpec, runs: Path, out: Path, cache: Path) -> None:
+def build(job: Job, out: Path) -> None:
     """Assemble and calibrate."""
-    assemble(spec, runs, out)
-    calibration = calibrate(out, corpora, resolve(spec.llm.base), cache)
-    console.print("temperatures", dict(calibration.temperatures))
+    assemble(job, out)
+    console.print("temperatures", dict(calibrate(job, out).temperatures))
     console.print(f"bundle in {out}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and build."""
-    parser = script_parser(
-        "training.bundle", __doc__, needs="MELD, FER2013 and speech corpora", smoke=False
-    )
-    parser.add_argument("--out", type=Path, default=Path("bundles/compact"))
-    return run_script(parser, arguments, _run)
-
-
-def _run(job: Job) -> None:
-    build(Corpora.below(job.data), job.spec, job.runs, job.options.out, job.cache)
+    parser = script_parser("training.bundle", __doc__, needs="what the recipe was trained on")
+    parser.add_argument("--out", type=Path, default=Path("bundles/mine"), help="of the bundle")
+    return run_script(parser, arguments, lambda job: build(job, job.options.out))
 
 
 if __name__ == "__main__":

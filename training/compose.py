@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from engine.model.model import TurnInputs
 from engine.model.recognizer import without
 from training.datasets.dialogues import Dialogue
-from training.datasets.labels import MELD_INDEX
+from training.datasets.labels import MELD_INDEX, MELD_LABELS
+from training.sequences import TrainingSequence, text_sequence
 from training.settings import Dropout
 
 
@@ -48,25 +48,9 @@ class Banks:
     faces: Bank
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingSequence:
-    """Turns of one dialogue and a distribution over the labels for each."""
-
-    turns: tuple[TurnInputs, ...]
-    targets: Tensor
-    """(n, E), rows sum to 1."""
-
-
-def text_sequence(dialogue: Dialogue) -> TrainingSequence:
-    """A dialogue with words alone."""
-    turns = tuple(TurnInputs(u.speaker, u.text) for u in dialogue.utterances)
-    truth = torch.tensor([MELD_INDEX[u.emotion] for u in dialogue.utterances])
-    return TrainingSequence(turns, functional.one_hot(truth, len(MELD_INDEX)).float())
-
-
 def compose(dialogue: Dialogue, banks: Banks, rng: random.Random) -> TrainingSequence:
     """Give every turn of a dialogue a voice and a face of its label, where there is one."""
-    words = text_sequence(dialogue)
+    words = text_sequence(dialogue, MELD_LABELS)
     turns = []
     for turn, utterance in zip(words.turns, dialogue.utterances, strict=True):
         label = MELD_INDEX[utterance.emotion]

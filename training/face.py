@@ -151,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(job: Job) -> None:
     settings = FaceTraining(
-        epochs=job.options.epochs, small_epochs=job.options.small_epochs, seed=job.options.seed
+        epochs=job.options.epochs, small_epochs=job.options.small_epochs, seed=job.seed
     )
     data = job.data / "fer2013" if (job.data / "fer2013").is_dir() else job.data
     out = job.runs / "face"

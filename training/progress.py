@@ -16,7 +16,7 @@ console = Console(stderr=True)
 """Progress and messages go to standard error; results to standard output."""
 
 
-def progress_bar() -> Progress:
+def progress_bar(*, visible: bool = True) -> Progress:
     """A bar with counts, elapsed and remaining time; use as a context manager."""
     return Progress(
         TextColumn("{task.description}"),
@@ -26,4 +26,5 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=console,
+        disable=not visible,
     )

@@ -22,7 +22,7 @@ from typing import Any
 from engine.model.spec import INSTRUCTIONS, SPECS, ModelSpec
 from engine.model.typed import build, require
 from stream.errors import UserError
-from training.datasets.labels import CORPUS_LABELS
+from training.datasets.labels import CORPUS_LABELS, MELD_LABELS
 from training.settings import Settings
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -94,6 +94,8 @@ def _parse(values: dict[str, Any], name: str, labels: tuple[str, ...] | None) ->
     prompt = {"instruction": INSTRUCTIONS[style](known)}
     fixed = {"name": name, "labels": list(known), "prompt": prompt}
     spec = ModelSpec.from_dict(_merge(_merge(SPECS[base]().to_dict(), fixed), model))
+    aligned = not spec.evidence or spec.labels == MELD_LABELS
+    require(aligned, "model.evidence: the encoders classify into MELD's labels; set it to false")
     return Recipe(name, corpus, spec, build(Settings, values, name))
 
 

@@ -3,85 +3,168 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
+import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from engine.model.spec import ModelSpec, compact
+from engine.model.spec import ModelSpec
 from stream.errors import UserError
+from training.recipe import Recipe, read_recipe, recipe_names
 
 
 @dataclass(frozen=True)
 class Job:
     """What a script works with, real or synthesised."""
 
+    recipe: Recipe
     data: Path
     """Folder of corpora, in the layout of docs/data.md."""
     runs: Path
     """Folder of weights and checkpoints."""
     cache: Path
-    """Folder of the openSMILE cache."""
-    spec: ModelSpec
-    options: argparse.Namespace
-    """The whole command line."""
+    """Folder of what was computed from media, the same for all recipes."""
+    seed: int = 1
+    jobs: int = 1
+    """Processes that read media."""
+    options: argparse.Namespace = field(default_factory=argparse.Namespace)
+    """What else was on the command line."""
 
     @property
-    def smoke(self) -> bool:
-        """Whether data and model are synthesised."""
-        return bool(self.options.smoke)
+    def spec(self) -> ModelSpec:
+        """Of the recipe."""
+        return self.recipe.spec
+
+    @property
+    def corpus_folder(self) -> Path:
+        """Where the recipe's conversations are."""
+        return self.data / self.recipe.corpus
 
 
 def script_parser(
-    module: str, description: str | None, needs: str, *, smoke: bool = True
+    module: str, description: str | None, needs: str, *, plan: bool = False
 ) -> argparse.ArgumentParser:
-    """A parser with the options that all scripts share; `smoke` for those that can run alone."""
+    """A parser with the options that all scripts share; `plan` for those that have one."""
     parser = argparse.ArgumentParser(
         prog=f"python -m {module}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    names = ", ".join(recipe_names())
+    parser.add_argument(
+        "recipe", nargs="?", default="compact", help=f"{names}, or a TOML file; default compact"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change the recipe, such as --set stage2.text_epochs=1 or --set spec.llm.lora_rank=8",
+    )
     parser.add_argument("--data", type=Path, help=f"folder with {needs} (docs/data.md)")
     parser.add_argument(
-        "--runs", type=Path, default=Path("runs/compact"), help="weights and checkpoints"
-    )
+        "--runs", type=Path, help="weights and checkpoints; default runs/RECIPE, with other seeds"
+        " runs/RECIPE-seedN"
+    )  # fmt: skip
     parser.add_argument(
-        "--cache", type=Path, default=Path("runs/cache"), help="openSMILE functionals"
+        "--cache", type=Path, default=Path("runs/cache"), help="what was computed from media"
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.set_defaults(smoke=False)
-    if smoke:
-        text = "try the script on synthesised data with a tiny model; --data is not needed"
-        parser.add_argument("--smoke", action="store_true", help=text)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="processes that read media"
+    )
+    parser.add_argument(
+        "--smoke",
+        action="store_true",
+        help="try the script on synthesised data with a tiny model; --data is not needed",
+    )
+    parser.set_defaults(plan=False)
+    if plan:
+        text = "print parameters, memory, steps, tokens and FLOPs, and load nothing"
+        parser.add_argument("--plan", action="store_true", help=text)
+        parser.add_argument("--gpus", type=int, default=1, help="of the plan")
     return parser
 
 
+Plan = Callable[[Recipe, Path | None, int], None]
+"""Prints the plan of a recipe on a number of GPUs; the folder of the corpora may be None."""
+
+
 def run_script(
-    parser: argparse.ArgumentParser, arguments: Sequence[str] | None, work: Callable[[Job], None]
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str] | None,
+    work: Callable[[Job], None],
+    plan: Plan | None = None,
 ) -> int:
     """Parse, make the job and do it; a mistake of the user's is one line and exit code 2."""
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     try:
-        if options.smoke:
+        if options.plan and plan is not None:
+            plan(changed(read_recipe(options.recipe), options.set), options.data, options.gpus)
+        elif options.smoke:
             with tempfile.TemporaryDirectory(prefix="bemerc-smoke-") as folder:
                 work(_smoke_job(Path(folder), options))
         elif options.data is None:
             raise UserError("--data is missing: give the folder of the corpora, or --smoke")
         else:
-            work(Job(options.data, options.runs, options.cache, compact(), options))
+            work(_job(options))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
+def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """A recipe with some `KEY=VALUE`, the values as in TOML; a bare word is a string.
+
+    Raises:
+        UserError: a change has another form, or there is no such key or value.
+    """
+    for change in changes:
+        key, equals, value = change.partition("=")
+        table, *path = key.strip().split(".")
+        if not (equals and path):
+            raise UserError(f"--set {change}: expected KEY=VALUE, such as stage2.text_epochs=1")
+        nested: Any = _toml_value(value.strip())
+        for name in reversed(path):
+            nested = {name: nested}
+        try:
+            if table == "spec":
+                recipe = recipe.with_spec(**nested)
+            else:
+                recipe = recipe.with_settings(**{table: nested})
+        except ValueError as error:
+            raise UserError(f"--set {change}: {error}") from error
+    return recipe
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _job(options: argparse.Namespace) -> Job:
+    recipe = changed(read_recipe(options.recipe), options.set)
+    seeded = recipe.name if options.seed == 1 else f"{recipe.name}-seed{options.seed}"
+    runs = options.runs or Path("runs") / seeded
+    return Job(recipe, options.data, runs, options.cache, options.seed, options.jobs, options)
+
+
 def _smoke_job(folder: Path, options: argparse.Namespace) -> Job:
     from training.smoke import make_smoke  # imports the scripts, which import this module
 
     smoke = make_smoke(folder, options.seed)
-    return Job(smoke.data, folder / "runs", folder / "cache", smoke.spec, options)
+    recipe = changed(smoke.recipe, options.set)
+    return Job(
+        recipe, smoke.data, smoke.runs, folder / "cache", options.seed, options.jobs, options
+    )

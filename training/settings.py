@@ -103,6 +103,8 @@ class Stage2Training:
     """Of the DenseNet and the speech encoder; 0 keeps them frozen."""
     weight_decay: float = 0.01
     """The paper's L2 regularisation; the number is ours."""
+    joint: bool = False
+    """Single-stage: no stage 1; its descriptions are learned beside the emotions."""
     class_weights: str = "none"
     """`balanced`: the loss of a turn is divided by how frequent its label is."""
 

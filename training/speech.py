@@ -212,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(job: Job) -> None:
-    settings = SpeechTraining(epochs=job.options.epochs, seed=job.options.seed)
+    settings = SpeechTraining(epochs=job.options.epochs, seed=job.seed)
     figures = train(job.data, job.spec.audio, settings, job.runs / "speech", job.cache)
     shown = ", ".join(f"{corpus} {figure:.4f}" for corpus, figure in figures.items())
     print(f"best dev unweighted accuracy: {shown}")

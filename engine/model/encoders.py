@@ -43,9 +43,10 @@ class OpenSmile:
 
 
 class SpeechEncoder(nn.Module):
-    """A small network from standardised functionals to emotions and back to a token.
+    """Standardises functionals, and has a small network from them to emotions.
 
-    `standardise` is also what the adapter reads; `forward` gives the label scores.
+    `standardise` is what the adapter reads; `forward` gives the label scores. With 0 as
+    `hidden` there is no network, and the functionals are only standardised.
     """
 
     mean: Tensor
@@ -56,15 +57,17 @@ class SpeechEncoder(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("deviation", torch.ones(features))
-        self.layers = nn.Sequential(
-            nn.Linear(features, hidden),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, hidden),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, emotions),
-        )
+        self.layers = nn.Sequential()
+        if hidden:
+            self.layers = nn.Sequential(
+                nn.Linear(features, hidden),
+                nn.GELU(),
+                nn.Dropout(dropout),
+                nn.Linear(hidden, hidden),
+                nn.GELU(),
+                nn.Dropout(dropout),
+                nn.Linear(hidden, emotions),
+            )
 
     def fit_scale(self, functionals: Tensor) -> None:
         """Take mean and deviation of (W, D) training functionals."""
@@ -93,11 +96,11 @@ class Encoded:
 class Encoders:
     """Both encoders of a model; the same object serves training, evaluation and live."""
 
-    def __init__(self, spec: ModelSpec, densenet: DenseNet, speech: SpeechEncoder | None) -> None:
-        """Frozen networks of the spec; `speech` is None where the spec has no speech encoder."""
+    def __init__(self, spec: ModelSpec, densenet: DenseNet, speech: SpeechEncoder) -> None:
+        """Networks of the spec, frozen."""
         self.spec = spec
         self.densenet = densenet.eval().requires_grad_(False)
-        self.speech = None if speech is None else speech.eval().requires_grad_(False)
+        self.speech = speech.eval().requires_grad_(False)
         self._smile: OpenSmile | None = None
 
     def video(self, pictures: Tensor) -> Encoded:
@@ -131,10 +134,8 @@ class Encoders:
     @torch.inference_mode()
     def functionals(self, functionals: Tensor, logits: Tensor | None = None) -> Encoded:
         """Audio tokens from (W, D) functionals; `logits` (W, E) replace the encoder's own."""
-        if self.speech is None:
-            return Encoded(functionals, None)
         standardised = self.speech.standardise(functionals)
-        if not self.spec.evidence:
+        if not (self.spec.evidence and self.spec.audio.hidden):
             return Encoded(standardised, None)
         logits = self.speech.layers(standardised) if logits is None else logits
         return Encoded(

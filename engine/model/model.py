@@ -22,7 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from engine.model.fusion import Fusion, audio_features, video_features
-from engine.model.prompt import Prompt, PromptBuilder, TurnShape
+from engine.model.prompt import DescribedPrompt, Prompt, PromptBuilder, TurnShape
 from engine.model.spec import LlmSpec, ModelSpec
 
 
@@ -82,10 +82,22 @@ class EmotionModel(nn.Module):
         labels = torch.tensor(self.prompt.label_ids(spec.labels))
         self.register_buffer("label_tokens", labels, persistent=False)
 
-    def forward(self, dialogues: Sequence[Sequence[TurnInputs]]) -> Tensor:
-        """Label scores of every turn of every dialogue, in order: (n, E)."""
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are; inputs are brought there."""
+        return self.label_tokens.device
+
+    def forward(
+        self, dialogues: Sequence[Sequence[TurnInputs]], *, frozen_inputs: bool = False
+    ) -> Tensor:
+        """Label scores of every turn of every dialogue, in order: (n, E).
+
+        With `frozen_inputs` no gradient goes to the input embeddings, so none is computed
+        for the layers below the first that has LoRA.
+        """
         prompts = [self.prompt.build([turn.shape for turn in turns]) for turns in dialogues]
-        hidden = self._read(self.embed(prompts, dialogues))
+        embeddings = self.embed(prompts, dialogues)
+        hidden = self._read(embeddings.detach() if frozen_inputs else embeddings)
         rows = torch.cat([torch.full((len(p.cues),), i) for i, p in enumerate(prompts)])
         columns = torch.cat([torch.from_numpy(p.cues) for p in prompts])
         turns = [turn for dialogue in dialogues for turn in dialogue]
@@ -112,9 +124,14 @@ class EmotionModel(nn.Module):
         cues = torch.tensor([int(ending.cues[0]) for ending in endings])
         return self.score(hidden[torch.arange(len(variants)), cues], variants)
 
-    def embed(self, prompts: Sequence[Prompt], dialogues: Sequence[Sequence[TurnInputs]]) -> Tensor:
+    def embed(
+        self,
+        prompts: Sequence[Prompt | DescribedPrompt],
+        dialogues: Sequence[Sequence[TurnInputs]],
+    ) -> Tensor:
         """Input embeddings, padded at the end: (B, T, H)."""
         ids = pad_sequence([torch.from_numpy(p.ids) for p in prompts], batch_first=True)
+        ids = ids.to(self.device)
         tokens = self.llm.get_input_embeddings()(ids.clamp_min(0))
         turns = [turn for dialogue in dialogues for turn in dialogue]
         video = [turn.video for turn in turns if turn.video is not None]
@@ -122,8 +139,8 @@ class EmotionModel(nn.Module):
         return self.fusion.embed(
             ids,
             tokens,
-            torch.cat(video) if video else torch.zeros(0, video_features(self.spec)),
-            torch.cat(audio) if audio else torch.zeros(0, audio_features(self.spec)),
+            _joined(video, video_features(self.spec), self.device),
+            _joined(audio, audio_features(self.spec), self.device),
         )
 
     def score(self, hidden: Tensor, turns: Sequence[TurnInputs]) -> Tensor:
@@ -143,17 +160,22 @@ class EmotionModel(nn.Module):
                 torch.stack([none if s is None else s for s in (t.audio_scores, t.video_scores)])
                 for t in turns
             ]
-        )
+        ).to(scores.device)
         weighed = scores + self.fusion.weigh_evidence(evidence)
         if self.training:
             return weighed
-        wordless = torch.tensor([turn.is_wordless for turn in turns])
+        wordless = torch.tensor([turn.is_wordless for turn in turns], device=scores.device)
         return torch.where(wordless[:, None], evidence.sum(1), weighed)
 
     def _read(self, embeddings: Tensor) -> Tensor:
         """Last hidden states. Padding is at the end, so the causal mask alone is right."""
         decoder = self.llm.get_decoder()
         return decoder(inputs_embeds=embeddings, use_cache=False).last_hidden_state  # type: ignore[no-any-return]
+
+
+def _joined(parts: Sequence[Tensor], features: int, device: torch.device) -> Tensor:
+    """(K, D) of all turns; (0, D) without any."""
+    return (torch.cat(list(parts)) if parts else torch.zeros(0, features)).to(device)
 
 
 def load_base(path: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:

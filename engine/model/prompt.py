@@ -28,6 +28,8 @@ VIDEO, AUDIO = -1, -2
 """Slots that a video or an audio token fills."""
 NO_TEXT, NO_AUDIO, NO_VIDEO = -3, -4, -5
 """Slots of the learned absent tokens."""
+VIDEO_PLACEHOLDER, AUDIO_PLACEHOLDER = -6, -7
+"""Slots that stand for a video or an audio token in stage 1 (paper), where there is none yet."""
 
 _PLAIN = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014", "''\"\"--") | {0x2026: "..."}
 _SPECIAL = re.compile(r"<\|.*?\|>|</?s>|\[/?INST\]")
@@ -45,6 +47,8 @@ class TurnShape:
     """0 where the video is absent."""
     audio_tokens: int
     """0 where the audio is absent."""
+    placeholders: bool = False
+    """Whether placeholders stand in for the tokens."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +61,26 @@ class Prompt:
     """(n,) position at which the label of each turn is scored."""
 
 
+@dataclass(frozen=True, eq=False)
+class DescribedPrompt:
+    """Ids of a dialogue with a description of behaviour at some of its turns, in stage 1.
+
+    The first S ids are the dialogue, the stem; then come the branches, one for each
+    description. A branch goes on after the words of its turn and sees the dialogue up to
+    there and itself, so that all descriptions of a dialogue are read in one pass without
+    any seeing another, exactly as if each turn were a prompt of its own.
+    """
+
+    ids: NDArray[np.int64]
+    """(T,) token ids; negative where an embedding is filled in."""
+    positions: NDArray[np.int64]
+    """(T,) position of each in its own path."""
+    visible: NDArray[np.bool_]
+    """(T, T) whether the token of a row sees that of a column."""
+    targets: NDArray[np.int64]
+    """(T,) id that follows, where it is one of a description or its end; -100 elsewhere."""
+
+
 class PromptBuilder:
     """Builds prompts with one tokenizer; training, export and live use no other."""
 
@@ -66,7 +90,9 @@ class PromptBuilder:
         self._spec = spec
         self._cue = self._encode(spec.cue)
         self._end = self._encode("\n")
+        self._behaviour_cue = self._encode(spec.behaviour_cue)
         self.instruction: list[int] = list(tokenizer(spec.instruction).input_ids)
+        self._behaviour_instruction = list(tokenizer(spec.behaviour_instruction).input_ids)
 
     def label_ids(self, labels: Sequence[str]) -> list[int]:
         """The token that stands for each label: the one after the cue when it is written there.
@@ -83,7 +109,30 @@ class PromptBuilder:
 
     def build(self, turns: Sequence[TurnShape]) -> Prompt:
         """Ids and cue positions of a whole dialogue."""
-        ids = list(self.instruction)
+        return self._dialogue(self.instruction, turns)
+
+    def build_described(
+        self, turns: Sequence[TurnShape], descriptions: Sequence[str | None]
+    ) -> DescribedPrompt:
+        """A dialogue and the descriptions of its turns; None where a turn has none."""
+        dialogue = self._dialogue(self._behaviour_instruction, turns)
+        ids, positions = list(dialogue.ids), list(range(len(dialogue.ids)))
+        targets = [-100] * len(ids)
+        visible = np.tril(np.ones((len(ids), len(ids)), np.bool_))
+        for cue, text in zip(dialogue.cues, descriptions, strict=True):
+            if text is None:
+                continue
+            start = int(cue) + 1 - len(self._cue)
+            words = self._encode(f" {clean_text(text)}")[: self._spec.max_behaviour_tokens]
+            branch = [*self._behaviour_cue, *words]
+            ids += branch
+            positions += range(start, start + len(branch))
+            targets += [-100] * (len(self._behaviour_cue) - 1) + words + self._end[:1]
+            visible = _with_branch(visible, start, len(branch))
+        return DescribedPrompt(np.array(ids), np.array(positions), visible, np.array(targets))
+
+    def _dialogue(self, instruction: Sequence[int], turns: Sequence[TurnShape]) -> Prompt:
+        ids = list(instruction)
         cues = []
         letters = _letters(turns)
         for turn, letter in zip(turns, letters, strict=True):
@@ -101,8 +150,11 @@ class PromptBuilder:
         return len(self._turn(turn, "A")) + len(self._end)
 
     def _turn(self, turn: TurnShape, letter: str) -> list[int]:
-        video = [VIDEO] * turn.video_tokens or [NO_VIDEO]
-        audio = [AUDIO] * turn.audio_tokens or [NO_AUDIO]
+        video_slot, audio_slot = VIDEO, AUDIO
+        if turn.placeholders:
+            video_slot, audio_slot = VIDEO_PLACEHOLDER, AUDIO_PLACEHOLDER
+        video = [video_slot] * turn.video_tokens or [NO_VIDEO]
+        audio = [audio_slot] * turn.audio_tokens or [NO_AUDIO]
         text = clean_text(turn.text)
         words = self._encode(f" {text}")[-self._spec.max_text_tokens :] if text else [NO_TEXT]
         return [*self._encode(f"{letter}:"), *video, *audio, *words, *self._cue]
@@ -126,17 +178,34 @@ def clean_text(text: str | None) -> str:
     return " ".join(printable.split())
 
 
-def recent_turns(lengths: Sequence[int], budget: int) -> int:
-    """Index of the first turn to keep so that the kept lengths stay within the budget.
+def first_turns(lengths: Sequence[int], budget: int) -> list[int]:
+    """For each turn, the index of the first turn that it is read with.
 
     When the budget is exceeded the older half is dropped at once, so that the prompt
     changes seldom and a cache of it stays valid between.
     """
+    firsts = []
     first = 0
     for index in range(len(lengths)):
         while first < index and sum(lengths[first : index + 1]) > budget:
             first += (index - first + 1) // 2
-    return first
+        firsts.append(first)
+    return firsts
+
+
+def recent_turns(lengths: Sequence[int], budget: int) -> int:
+    """Index of the first turn to keep so that the kept lengths stay within the budget."""
+    return first_turns(lengths, budget)[-1] if lengths else 0
+
+
+def _with_branch(visible: NDArray[np.bool_], start: int, length: int) -> NDArray[np.bool_]:
+    """Visibility with a branch of some length that goes on after the first `start` ids."""
+    before = len(visible)
+    larger = np.zeros((before + length, before + length), np.bool_)
+    larger[:before, :before] = visible
+    larger[before:, :start] = True
+    larger[before:, before:] = np.tril(np.ones((length, length), np.bool_))
+    return larger
 
 
 def _letters(turns: Sequence[TurnShape]) -> list[str]:

@@ -247,10 +247,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _load_encoders(spec: ModelSpec, bundle: Path) -> Encoders:
     densenet = DenseNet(spec.video.densenet)
     _fill(densenet, bundle / "face.safetensors")
-    speech = None
-    if spec.audio.hidden:
-        speech = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
-        _fill(speech, bundle / "speech.safetensors")
+    speech = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
+    _fill(speech, bundle / "speech.safetensors")
     return Encoders(spec, densenet, speech)
 
 

@@ -100,7 +100,7 @@ class AudioSpec:
     max_windows: int = 8
     """At most this many windows per utterance, spread uniformly over it."""
     hidden: int = 128
-    """Width of the speech encoder; 0: the functionals go to the adapter as they are."""
+    """Width of the speech encoder; 0: the functionals are only standardised."""
 
     def __post_init__(self) -> None:
         """Refuse values that no encoder can serve."""

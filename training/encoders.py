@@ -1,0 +1,121 @@
+"""The encoders of a recipe: trained here, fetched, or only fitted to the corpus's scale.
+
+    python -m training.encoders compact --data FOLDER
+    python -m training.encoders bemerc-meld --data FOLDER
+
+`encoders.video` is `train` (`training.face`, on FER2013) or weights of a DenseNet; with
+`encoders.audio` as `train` there is a small network on openSMILE's functionals
+(`training.speech`), with `standardise` only their mean and deviation over the corpus.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from engine.model.densenet import DenseNet
+from engine.model.encoders import Encoders, SpeechEncoder
+from engine.model.spec import ModelSpec
+from export.models import resolve
+from stream.errors import UserError
+from training import face, speech
+from training.corpora import Corpora
+from training.datasets.corpora import open_corpus
+from training.preprocess import scale_of
+from training.progress import console
+from training.script import Job, run_script, script_parser
+
+
+def prepare(job: Job) -> None:
+    """Make what is not there yet."""
+    settings = job.recipe.settings.encoders
+    video, audio = face_weights(job.runs), speech_weights(job.runs)
+    if settings.video == "train":
+        # Resumes by itself, and does nothing once its epochs are done.
+        corpora = Corpora.below(job.data)
+        face.train(corpora.faces, job.spec.video, face.FaceTraining(seed=job.seed), video.parent)
+    elif not video.exists():
+        fetch_densenet(settings.video, job.spec, video)
+    if audio.exists():
+        return
+    if settings.audio == "train":
+        options = speech.SpeechTraining(seed=job.seed)
+        speech.train(job.data, job.spec.audio, options, audio.parent, job.cache)
+    else:
+        fit_scale(job, audio)
+
+
+def load_encoders(spec: ModelSpec, runs: Path) -> Encoders:
+    """The encoders below `runs`.
+
+    Raises:
+        UserError: they are not there, or of another spec.
+    """
+    densenet = DenseNet(spec.video.densenet)
+    encoder = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
+    for module, path in ((densenet, face_weights(runs)), (encoder, speech_weights(runs))):
+        if not path.exists():
+            raise UserError(f"{path} is missing: run python -m training.encoders first")
+        try:
+            module.load_state_dict(load_file(path))
+        except (RuntimeError, SafetensorError) as error:
+            raise UserError(f"{path} is of another spec: delete it and make it again") from error
+    return Encoders(spec, densenet, encoder)
+
+
+def face_weights(runs: Path) -> Path:
+    """Of the DenseNet."""
+    return runs / "face" / "face.safetensors"
+
+
+def speech_weights(runs: Path) -> Path:
+    """Of the speech encoder."""
+    return runs / "speech" / "speech.safetensors"
+
+
+def fetch_densenet(name: str, spec: ModelSpec, path: Path) -> None:
+    """Copy a DenseNet's weights from a safetensors file, a folder with one, or the hub.
+
+    Raises:
+        UserError: there is none, or it is not of the spec's shape.
+    """
+    found = resolve(name)
+    source = found / "model.safetensors" if found.is_dir() else found
+    densenet = DenseNet(spec.video.densenet)
+    try:
+        densenet.load_state_dict(load_file(source))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"encoders.video {name}: {source} is not a DenseNet of the recipe's shape in "
+            f"safetensors ({reason}): name another, or set encoders.video to train"
+        ) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(densenet.state_dict(), path)
+    console.print(f"DenseNet from {source}")
+
+
+def fit_scale(job: Job, path: Path) -> None:
+    """Mean and deviation of the functionals over the corpus's training clips."""
+    corpus = open_corpus(job.recipe.corpus, job.corpus_folder)
+    mean, deviation = scale_of(corpus.splits["train"], job.spec, job.cache, job.jobs)
+    encoder = SpeechEncoder(job.spec.audio.features, job.spec.audio.hidden, len(job.spec.labels))
+    encoder.mean.copy_(mean)
+    encoder.deviation.copy_(torch.as_tensor(deviation).clamp_min(1e-6))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(encoder.state_dict(), path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and prepare."""
+    needs = "FER2013 and speech corpora, or the recipe's corpus with its clips"
+    return run_script(script_parser("training.encoders", __doc__, needs=needs), arguments, prepare)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

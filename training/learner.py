@@ -1,0 +1,122 @@
+"""The model as it is trained: base LLM with LoRA, adapters, and the losses; how it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+from engine.model.model import EmotionModel, add_lora, load_base
+from export.models import resolve
+from stream.errors import UserError
+from training.checkpoint import gathered
+from training.objectives import Objectives
+from training.recipe import Recipe
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+LORA, FUSION, PLACEHOLDERS = "lora.safetensors", "fusion.safetensors", "placeholders.safetensors"
+
+
+def build_learner(
+    recipe: Recipe, class_weights: Tensor | None = None, start: Path | None = None
+) -> Objectives:
+    """The base LLM with fresh LoRA and adapters, on the CPU.
+
+    Args:
+        recipe: Names the base, and says how it is kept in memory.
+        class_weights: (E,) of the emotions' loss.
+        start: Folder of stage 1, whose LoRA is gone on with.
+
+    Raises:
+        UserError: the base cannot be had, or is to be quantised without bitsandbytes.
+    """
+    llm, tokenizer = _load(recipe)
+    if recipe.settings.trainer.checkpoint_activations:
+        llm.gradient_checkpointing_enable({"use_reentrant": False})
+    model = EmotionModel(recipe.spec, add_lora(llm, recipe.spec.llm), tokenizer)
+    objectives = Objectives(model, class_weights)
+    if start is not None:
+        load_lora(objectives, start / LORA)
+    return objectives
+
+
+def lora_parameters(objectives: Objectives) -> list[nn.Parameter]:
+    """What is trained of the LLM."""
+    return [p for p in objectives.model.llm.parameters() if p.requires_grad]
+
+
+def owner(recipe: Recipe, stage: str, seed: int) -> str:
+    """Identifies what a checkpoint belongs to: all that changes the result of a stage."""
+    parts = {
+        "stage": stage,
+        "seed": seed,
+        "spec": {**recipe.spec.to_dict(), "name": ""},
+        "settings": repr(getattr(recipe.settings, stage)) + repr(recipe.settings.dropout),
+        "precision": recipe.settings.trainer.precision,
+        "quantization": recipe.settings.trainer.quantization,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def save_learned(objectives: Objectives, out: Path, *, write: bool) -> None:
+    """Write LoRA (float16 is fine enough for it), adapters and placeholders.
+
+    All processes must call it, as gathering shards is collective; one of them writes.
+    """
+    model = objectives.model
+    parts: dict[str, dict[str, Tensor]] = {
+        LORA: {n: gathered(p).half() for n, p in model.llm.named_parameters() if p.requires_grad},
+        FUSION: {n: gathered(p) for n, p in model.fusion.state_dict().items()},
+        PLACEHOLDERS: {n: gathered(p) for n, p in objectives.placeholders.state_dict().items()},
+    }
+    if not write:
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    for name, tensors in parts.items():
+        partial = out / f"{name}.partial"
+        save_file(tensors, partial)
+        partial.replace(out / name)
+
+
+@torch.no_grad()
+def load_lora(objectives: Objectives, path: Path) -> None:
+    """Put LoRA that `save_learned` wrote in place.
+
+    Raises:
+        UserError: it is of other layers or another rank.
+    """
+    own = {n: p for n, p in objectives.model.llm.named_parameters() if p.requires_grad}
+    saved = load_file(path)
+    if {n: v.shape for n, v in saved.items()} != {n: p.shape for n, p in own.items()}:
+        raise UserError(f"{path} is LoRA of another spec: run stage 1 of this recipe again")
+    for name, parameter in own.items():
+        parameter.copy_(saved[name])
+
+
+def _load(recipe: Recipe) -> tuple[Any, Any]:
+    base, trainer = resolve(recipe.spec.llm.base), recipe.settings.trainer
+    dtype = DTYPES[trainer.precision]
+    if trainer.quantization == "none":
+        return load_base(base, dtype)
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise UserError(
+            "trainer.quantization is 4bit but bitsandbytes is missing: pip install "
+            "'bemerc-live[qlora]', or set it to none"
+        )
+    # The settings of QLoRA (Dettmers et al., 2023, arXiv 2305.14314).
+    four_bit = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    llm = AutoModelForCausalLM.from_pretrained(base, quantization_config=four_bit, dtype=dtype)
+    llm.requires_grad_(False)
+    return llm, AutoTokenizer.from_pretrained(base)

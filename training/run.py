@@ -1,0 +1,61 @@
+"""Train a recipe from corpora to a sealed bundle; each step resumes where it stopped.
+
+    python -m training.run compact --data FOLDER --out bundles/mine
+    python -m training.run bemerc-meld --data FOLDER --plan
+    python -m training.run --smoke
+
+The steps, each a command of its own: `training.preprocess` (clips), `training.encoders`,
+`training.describe` (the teacher), `training.stage1`, `training.stage2`, `training.bundle`.
+Those that the recipe does not need are left out. A step whose weights are there is not
+repeated: delete its folder below ``--runs`` to train anew.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from training import bundle, encoders, stage1, stage2
+from training.describe import run as describe
+from training.plan import print_plan
+from training.progress import console
+from training.script import Job, run_script, script_parser
+from training.sources import DESCRIPTIONS
+
+
+def steps(job: Job) -> list[tuple[str, Callable[[Job], None]]]:
+    """Title and work of the steps that the recipe needs."""
+    settings = job.recipe.settings
+    behaviour = settings.stage1.epochs > 0 or settings.stage2.joint
+    written = (job.runs / DESCRIPTIONS).exists() and settings.teacher.kind == "none"
+    found = [("encoders", encoders.prepare)]
+    if behaviour and not written:
+        found.append(("behaviour descriptions", describe_corpus))
+    if settings.stage1.epochs and not settings.stage2.joint:
+        found.append(("stage 1", stage1.train))
+    return [*found, ("stage 2", stage2.train), ("bundle", make_bundle)]
+
+
+def run(job: Job) -> None:
+    """All steps."""
+    todo = steps(job)
+    for number, (title, work) in enumerate(todo, start=1):
+        console.rule(f"{number}/{len(todo)} {title}")
+        work(job)
+
+
+def make_bundle(job: Job) -> None:
+    """Into `--out`; a smoke run keeps it with the rest, which is thrown away."""
+    bundle.build(job, job.runs / "bundle" if job.options.smoke else job.options.out)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and do all steps, or print the plan."""
+    parser = script_parser("training.run", __doc__, needs="what the recipe needs", plan=True)
+    parser.add_argument("--out", type=Path, default=Path("bundles/mine"), help="of the bundle")
+    return run_script(parser, arguments, run, plan=print_plan)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""Where a training runs: one CPU or GPU, or many under `accelerate launch` or `torchrun`.
+
+Hugging Face Accelerate finds out; what this module adds is that each process computes its
+share of the same batches, so that the number of processes does not change the result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, gather_object
+
+from stream.errors import UserError
+from training.progress import console
+from training.settings import TrainerSettings
+
+
+class Runtime:
+    """One process of a training."""
+
+    def __init__(self, settings: TrainerSettings, out: Path) -> None:
+        """Join the other processes, if there are any.
+
+        Args:
+            settings: Of the recipe.
+            out: TensorBoard's files go to `logs` in it.
+
+        Raises:
+            UserError: Weights & Biases is asked for and not installed.
+        """
+        if settings.wandb and importlib.util.find_spec("wandb") is None:
+            raise UserError("trainer.wandb is on but wandb is missing: pip install wandb")
+        trackers = ["tensorboard", *(["wandb"] if settings.wandb else [])]
+        # Words alone touch no adapter, so not every parameter has a gradient in every update.
+        unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+        self.accelerator = Accelerator(
+            cpu=not torch.cuda.is_available(),
+            log_with=trackers,
+            project_dir=str(out),
+            kwargs_handlers=[unused],
+        )
+        self.device = self.accelerator.device
+        self.processes = self.accelerator.num_processes
+        self.process = self.accelerator.process_index
+        self.is_main = self.accelerator.is_main_process
+
+    def start_trackers(self, name: str, settings: Any) -> None:
+        """Begin to log; `settings` is a dataclass of hyper-parameters."""
+        values = dataclasses.asdict(settings)
+        plain = {k: v if isinstance(v, (int, float, str)) else str(v) for k, v in values.items()}
+        self.accelerator.init_trackers(name, config=plain)
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        """To TensorBoard, and Weights & Biases where it is on."""
+        self.accelerator.log(dict(values), step=step)
+
+    def say(self, message: str) -> None:
+        """One line, from the main process."""
+        if self.is_main:
+            console.print(message)
+
+    def total(self, value: float) -> float:
+        """The sum over processes."""
+        if self.processes == 1:
+            return value
+        number = torch.tensor(value, dtype=torch.float64, device=self.device)
+        return float(self.accelerator.reduce(number, "sum"))
+
+    def gather(self, values: list[Any]) -> list[Any]:
+        """The values of all processes, in the order of processes."""
+        return values if self.processes == 1 else list(gather_object(values))
+
+    def close(self) -> None:
+        """Flush the trackers."""
+        self.accelerator.end_training()

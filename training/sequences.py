@@ -1,0 +1,128 @@
+"""What the two stages are trained on: dialogues as sequences that fit the context.
+
+Letters in shapes: n turns, E emotions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from engine.model.model import TurnInputs
+from engine.model.prompt import DescribedPrompt, PromptBuilder, TurnShape, first_turns
+from engine.model.spec import ModelSpec
+from training.datasets.dialogues import Dialogue, DialogueUtterance
+from training.describe.description import Description
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSequence:
+    """Turns of one dialogue and a distribution over the labels for each (stage 2)."""
+
+    turns: tuple[TurnInputs, ...]
+    targets: Tensor
+    """(n, E), rows sum to 1, or are zero where a turn is context only."""
+
+
+@dataclass(frozen=True, eq=False)
+class DescribedSequence:
+    """A dialogue with placeholders and the descriptions that branch off it (stage 1)."""
+
+    turns: tuple[TurnInputs, ...]
+    """Words alone."""
+    prompt: DescribedPrompt
+
+
+AnySequence = TrainingSequence | DescribedSequence
+
+
+def text_sequence(dialogue: Dialogue, labels: Sequence[str]) -> TrainingSequence:
+    """A dialogue with words alone; an utterance without a target is context."""
+    turns = tuple(TurnInputs(u.speaker, u.text) for u in dialogue.utterances)
+    return TrainingSequence(turns, label_targets(dialogue, labels))
+
+
+def label_targets(dialogue: Dialogue, labels: Sequence[str]) -> Tensor:
+    """(n, E) one-hot rows; zero for an utterance whose emotion is not among the labels."""
+    targets = torch.zeros(len(dialogue.utterances), len(labels))
+    for row, utterance in enumerate(dialogue.utterances):
+        if utterance.emotion in labels:
+            targets[row, labels.index(utterance.emotion)] = 1
+    return targets
+
+
+def in_context(sequence: TrainingSequence, prompt: PromptBuilder, budget: int) -> list[
+    TrainingSequence
+]:  # fmt: skip
+    """Cut a sequence so that each turn is read with the history that it would have live.
+
+    Live, the older half is dropped when the context is full. Turns that share their first
+    turn are one sequence; those before them in it are context without a target.
+    """
+    stretches = _stretches([turn.shape for turn in sequence.turns], prompt, budget)
+    if len(stretches) == 1:
+        return [sequence]
+    parts = []
+    for first, start, end in stretches:
+        targets = sequence.targets[first:end].clone()
+        targets[: start - first] = 0
+        parts.append(replace(sequence, turns=sequence.turns[first:end], targets=targets))
+    return parts
+
+
+def described_sequences(
+    dialogue: Dialogue,
+    descriptions: Mapping[int, Description],
+    parts: tuple[str, ...],
+    prompt: PromptBuilder,
+    spec: ModelSpec,
+) -> list[DescribedSequence]:
+    """A dialogue's sequences for stage 1; none where nothing of it is described.
+
+    Args:
+        dialogue: Gives the words; the modalities are placeholders.
+        descriptions: By utterance id.
+        parts: Of the descriptions, that are learned.
+        prompt: Builds the ids.
+        spec: Says how many tokens the placeholders stand for.
+    """
+    utterances = dialogue.utterances
+    shapes = [_placeholder_shape(utterance, spec) for utterance in utterances]
+    texts = [_text(descriptions.get(u.utterance_id), parts) for u in utterances]
+    turns = tuple(TurnInputs(u.speaker, u.text) for u in utterances)
+    made = []
+    for first, start, end in _stretches(shapes, prompt, spec.prompt.context_tokens):
+        own = [None] * (start - first) + texts[start:end]
+        if any(text is not None for text in own):
+            built = prompt.build_described(shapes[first:end], own)
+            made.append(DescribedSequence(turns[first:end], built))
+    return made
+
+
+def _stretches(
+    shapes: Sequence[TurnShape], prompt: PromptBuilder, budget: int
+) -> list[tuple[int, int, int]]:
+    """(first turn read, first turn scored, end) of each stretch of a dialogue."""
+    lengths = [prompt.turn_length(shape) for shape in shapes]
+    firsts = first_turns(lengths, budget - len(prompt.instruction))
+    starts = [i for i, first in enumerate(firsts) if i == 0 or first != firsts[i - 1]]
+    ends = [*starts[1:], len(shapes)]
+    return [(firsts[start], start, end) for start, end in zip(starts, ends, strict=True)]
+
+
+def _text(description: Description | None, parts: tuple[str, ...]) -> str | None:
+    return (description.text(parts) or None) if description else None
+
+
+def _placeholder_shape(utterance: DialogueUtterance, spec: ModelSpec) -> TurnShape:
+    """As many placeholders as the clip will give tokens, as far as its times tell."""
+    windows = 1
+    if utterance.start is not None and utterance.end is not None:
+        beyond = max(0.0, utterance.end - utterance.start - spec.audio.window_seconds)
+        windows = min(spec.audio.max_windows, 1 + -int(-beyond // spec.audio.hop_seconds))
+    return TurnShape(
+        utterance.speaker, utterance.text, spec.video.tokens, windows, placeholders=True
+    )

@@ -1,0 +1,157 @@
+"""The sequences that a recipe's epochs are made of, each computed when first asked for."""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from engine.model.prompt import PromptBuilder
+from stream.errors import UserError
+from training.banks import face_bank, voice_bank
+from training.compose import Banks, compose, drop_modalities, solo_sequences
+from training.corpora import Corpora
+from training.datasets.corpora import open_corpus
+from training.datasets.dialogues import Dialogue
+from training.datasets.fer2013 import read_fer2013
+from training.datasets.speech import find_speech, speaker_split
+from training.describe.description import Description
+from training.describe.records import read_descriptions
+from training.encoders import load_encoders
+from training.preprocess import encode_dialogues
+from training.script import Job
+from training.sequences import (
+    DescribedSequence,
+    TrainingSequence,
+    described_sequences,
+    in_context,
+    label_targets,
+    text_sequence,
+)
+
+DESCRIPTIONS = "descriptions.jsonl"
+"""Below the runs folder, where `training.run` has the teacher write."""
+FACES_PER_LABEL = 2500
+"""Pictures of a label that composition draws from."""
+
+
+class Sources:
+    """Of one job: its corpus, its encoders and its descriptions.
+
+    Args:
+        job: Says where they are.
+        prompt: Counts tokens, to cut dialogues as the context is cut live.
+
+    Raises:
+        UserError: the corpus lacks its train or dev split.
+    """
+
+    def __init__(self, job: Job, prompt: PromptBuilder) -> None:
+        self._job = job
+        self._prompt = prompt
+        corpus = open_corpus(job.recipe.corpus, job.corpus_folder)
+        for split in ("train", "dev"):
+            if not corpus.splits.get(split):
+                raise UserError(f"{job.corpus_folder} has no {split} split: see docs/data.md")
+        self.corpus = corpus
+
+    def words(self, split: str) -> list[TrainingSequence]:
+        """Dialogues with words alone."""
+        labels = self._job.spec.labels
+        return self._fit([text_sequence(dialogue, labels) for dialogue in self._dialogues(split)])
+
+    @functools.cached_property
+    def clips(self) -> Callable[[str], list[TrainingSequence]]:
+        """Of a split: dialogues with their own pictures and sound, as in the paper."""
+        job = self._job
+        encoders = load_encoders(job.spec, job.runs)
+
+        @functools.cache
+        def of(split: str) -> list[TrainingSequence]:
+            dialogues = self._dialogues(split)
+            if not any(u.clip for dialogue in dialogues for u in dialogue.utterances):
+                raise UserError(
+                    f"{job.corpus_folder} has no clips of its {split} split, and the recipe's "
+                    "stage2.clip_epochs needs them: see docs/data.md for where they belong"
+                )
+            turns = encode_dialogues(dialogues, encoders, job.cache, job.jobs)
+            return self._fit(
+                [
+                    TrainingSequence(own, label_targets(dialogue, job.spec.labels))
+                    for dialogue, own in zip(dialogues, turns, strict=True)
+                ]
+            )
+
+        return of
+
+    def dropped_clips(self, rng: random.Random) -> list[TrainingSequence]:
+        """Training clips with modalities dropped at random."""
+        dropout = self._job.recipe.settings.dropout
+        return [drop_modalities(sequence, dropout, rng) for sequence in self.clips("train")]
+
+    def composed(self, rng: random.Random) -> list[TrainingSequence]:
+        """Training dialogues with voices and faces of other corpora, and some without words."""
+        stage, dropout = self._job.recipe.settings.stage2, self._job.recipe.settings.dropout
+        dialogues = self._dialogues("train")
+        chosen = rng.sample(dialogues, round(len(dialogues) * stage.composed_share))
+        sequences = self._fit([compose(dialogue, self._banks, rng) for dialogue in chosen])
+        return [
+            *(drop_modalities(sequence, dropout, rng) for sequence in sequences),
+            *solo_sequences(self._banks, stage.solo_sequences, rng),
+        ]
+
+    @functools.cache  # noqa: B019 - there is one object of this class in a process
+    def described(self, split: str) -> list[DescribedSequence]:
+        """Dialogues with placeholders and descriptions, for stage 1.
+
+        Raises:
+            UserError: no utterance of the split is described.
+        """
+        job, path = self._job, self.descriptions
+        found: dict[str, dict[int, Description]] = defaultdict(dict)
+        for key, description in read_descriptions(path).items():
+            if (key.corpus, key.split) == (self.corpus.name, split):
+                found[key.dialogue][key.utterance] = description
+        parts = job.recipe.settings.stage1.parts
+        made = [
+            sequence
+            for dialogue in self._dialogues(split)
+            for sequence in described_sequences(
+                dialogue, found[dialogue.id], parts, self._prompt, job.spec
+            )
+        ]
+        if not made:
+            raise UserError(
+                f"{path} describes no utterance of {self.corpus.name} {split}: run "
+                f"python -m training.describe {job.recipe.name} --splits {split}"
+            )
+        return made
+
+    @property
+    def descriptions(self) -> Path:
+        """The teacher's file."""
+        return getattr(self._job.options, "descriptions", None) or self._job.runs / DESCRIPTIONS
+
+    @functools.cached_property
+    def _banks(self) -> Banks:
+        """Voices of the training speakers, scored out of fold, and augmented training faces."""
+        job = self._job
+        corpora, encoders = Corpora.below(job.data), load_encoders(job.spec, job.runs)
+        clips, _ = speaker_split(find_speech(corpora.speech))
+        unseen = load_file(job.runs / "speech" / "out_of_fold.safetensors")
+        faces = read_fer2013(corpora.faces, usage="Training")
+        return Banks(
+            voices=voice_bank(encoders, clips, job.cache, unseen),
+            faces=face_bank(encoders, faces, limit=FACES_PER_LABEL, seed=job.seed),
+        )
+
+    def _dialogues(self, split: str) -> tuple[Dialogue, ...]:
+        return self.corpus.splits[split]
+
+    def _fit(self, sequences: Sequence[TrainingSequence]) -> list[TrainingSequence]:
+        budget = self._job.spec.prompt.context_tokens
+        return [part for one in sequences for part in in_context(one, self._prompt, budget)]
