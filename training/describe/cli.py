@@ -1,0 +1,147 @@
+"""Have a teacher describe the behaviour in every utterance of a corpus, for stage 1.
+
+    python -m training.describe RECIPE --data DIR [--out FILE] [--teacher measured|vision|server]
+
+    measured   face and body landmarks in words, by published rules; runs on a CPU
+    vision     an image-text model of transformers, such as Qwen/Qwen2-VL-7B-Instruct
+    server     a model behind an OpenAI-compatible server, such as vLLM; its API key, where it
+               wants one, is read from the variable BEMERC_TEACHER_KEY
+
+The recipe names corpus and teacher; options change them. The output is JSONL, one line an
+utterance: facial expression, body language and posture, or the reason why there is none.
+It can be interrupted or killed at any moment: the same command goes on where it stopped, and
+asks again only what another model, prompt or other pictures would answer otherwise.
+docs/describe.md explains the format.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.markup import escape
+
+from engine.sinks.wording import printable
+from stream.errors import UserError
+from training.datasets.corpus import SPLITS as ALL_SPLITS
+from training.describe.run import SPLITS, Effort, Summary, describe_recipe
+from training.describe.teacher import TeacherDownError
+from training.describe.teachers import TEACHERS, TeacherOptions
+from training.progress import console
+from training.recipe import read_recipe, recipe_names
+
+SHOWN_REASONS = 5
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C ended."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and describe; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    again = "python -m training.describe " + shlex.join(
+        sys.argv[1:] if arguments is None else arguments
+    )
+    try:
+        summary, out = _describe(options)
+    except TeacherDownError as error:
+        _say(f"error: {error}")
+        _say(f"what was described is kept; when that is put right, go on with: {again}")
+        return 2
+    except UserError as error:
+        _say(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        _say(f"stopped; what was described is kept. Go on with: {again}")
+        return INTERRUPTED
+    _report(summary, out, options)
+    if summary.done < summary.total:
+        _say(f"stopped; what was described is kept. Go on with: {again}")
+        return INTERRUPTED
+    return 0
+
+
+def _describe(options: argparse.Namespace) -> tuple[Summary, Path]:
+    recipe = read_recipe(options.recipe)
+    if options.limit is not None and options.limit < 1:
+        raise UserError("--limit: at least 1")
+    teacher = TeacherOptions.of(
+        recipe,
+        kind=options.teacher,
+        model=options.model,
+        url=options.url,
+        frames=options.frames,
+        batch=options.batch,
+    )
+    out = options.out or Path("runs") / recipe.name / "descriptions.jsonl"
+    summary = describe_recipe(
+        recipe,
+        options.data,
+        out,
+        teacher=teacher,
+        splits=options.splits,
+        limit=options.limit,
+        effort=Effort(options.attempts, options.retry_failed),
+    )
+    return summary, out
+
+
+def _report(summary: Summary, out: Path, options: argparse.Namespace) -> None:
+    """What was done, and what comes next."""
+    if options.json:
+        document = {**dataclasses.asdict(summary), "out": str(out)}
+        print(json.dumps(document, indent=2))
+    else:
+        print(
+            f"{summary.described} described, {summary.failed} failed, "
+            f"{summary.kept} were there already, of {summary.total}: {out}"
+        )
+    for reason, count in summary.reasons.most_common(SHOWN_REASONS):
+        _say(f"  {count} x {printable(reason)}")
+    if summary.failed:
+        _say("--retry-failed asks again about what failed")
+    if summary.done == summary.total:
+        audit = ["training.audit", options.recipe, str(out), "--data", str(options.data)]
+        _say(f"next, see what they are like: python -m {shlex.join(audit)}")
+
+
+def _say(message: str) -> None:
+    console.print(escape(message), soft_wrap=True, highlight=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.describe",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("recipe", help=f"{', '.join(recipe_names())}, or a TOML file")
+    parser.add_argument("--data", type=Path, required=True, help="folder of corpora (docs/data.md)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="JSONL to write or go on with; default runs/RECIPE/descriptions.jsonl",
+    )
+    parser.add_argument("--teacher", choices=TEACHERS, help="default: the recipe's")
+    parser.add_argument("--model", help="name on the hub, path, or name on the server")
+    parser.add_argument("--url", help="of the server, such as http://localhost:8000/v1")
+    parser.add_argument("--frames", type=int, help="pictures of an utterance; default the recipe's")
+    parser.add_argument(
+        "--batch", type=int, help="utterances at once; default 8 for vision, 16 for a server"
+    )
+    parser.add_argument(
+        "--splits", nargs="+", default=list(SPLITS), choices=ALL_SPLITS, help="default: train dev"
+    )
+    parser.add_argument("--limit", type=int, help="only the first utterances")
+    parser.add_argument(
+        "--attempts", type=int, default=3, help="questions until an answer can be used; default 3"
+    )
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="ask again about what failed in earlier runs"
+    )
+    parser.add_argument("--json", action="store_true", help="the summary as one JSON object")
+    return parser

@@ -1,0 +1,94 @@
+"""The teachers by name; each is imported only when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from stream.errors import UserError
+from training.describe.teacher import Teacher
+from training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class TeacherOptions:
+    """Which teacher, and what it is shown."""
+
+    kind: str
+    """Key of `TEACHERS`."""
+    model: str = ""
+    """Of the vision teacher, or on the server."""
+    url: str = ""
+    """Of the server, up to and with `/v1`."""
+    frames: int = 8
+    """Pictures of an utterance, at most."""
+    batch: int | None = None
+    """Utterances at once; None: as the teacher likes it."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no teacher works with.
+
+        Raises:
+            UserError: Naming the flag.
+        """
+        if self.kind not in TEACHERS:
+            raise UserError(
+                f"no teacher {self.kind!r}: give --teacher {', --teacher '.join(TEACHERS)}, "
+                "or teacher.kind in the recipe"
+            )
+        if self.kind in ("vision", "server") and not self.model:
+            raise UserError(f"the {self.kind} teacher has no model: name it with --model")
+        if self.kind == "server" and not self.url:
+            raise UserError(
+                "the server teacher has no address: give --url, such as http://localhost:8000/v1"
+            )
+        if self.frames < 1 or (self.batch is not None and self.batch < 1):
+            raise UserError("--frames and --batch: at least 1")
+
+    @classmethod
+    def of(cls, recipe: Recipe, **changes: str | int | None) -> TeacherOptions:
+        """A recipe's teacher, with other values where they are not None.
+
+        Raises:
+            UserError: Neither names a teacher, or something is missing.
+        """
+        settings = recipe.settings.teacher
+        given = {name: value for name, value in changes.items() if value is not None}
+        kind = given.get("kind", settings.kind)
+        model = settings.model if kind == settings.kind else ""
+        known = {"kind": kind, "model": model, "frames": settings.frames}
+        values: dict[str, object] = {**known, **given}
+        return cls(**values)  # type: ignore[arg-type]
+
+
+def open_teacher(options: TeacherOptions) -> Teacher:
+    """Load a model, or get ready to ask a server.
+
+    Raises:
+        UserError: There is no such model, or the address is none.
+    """
+    return TEACHERS[options.kind](options)
+
+
+def _measured(options: TeacherOptions) -> Teacher:
+    from training.describe.measured import MeasuredTeacher
+
+    return MeasuredTeacher.load()
+
+
+def _vision(options: TeacherOptions) -> Teacher:
+    from training.describe.vision import VisionTeacher
+
+    return VisionTeacher.load(options.model, batch=options.batch or 8)
+
+
+def _server(options: TeacherOptions) -> Teacher:
+    from training.describe.server import ServerOptions, ServerTeacher
+
+    return ServerTeacher(options.url, options.model, ServerOptions(concurrency=options.batch or 16))
+
+
+TEACHERS: Mapping[str, Callable[[TeacherOptions], Teacher]] = MappingProxyType(
+    {"measured": _measured, "vision": _vision, "server": _server}
+)
