@@ -114,7 +114,9 @@ def fit_scale(job: Job, path: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and prepare."""
     needs = "FER2013 and speech corpora, or the recipe's corpus with its clips"
-    return run_script(script_parser("training.encoders", __doc__, needs=needs), arguments, prepare)
+    return run_script(
+        script_parser("training.encoders", __doc__, needs=needs, smoke=True), arguments, prepare
+    )
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def train(data: Path, spec: VideoSpec, options: FaceTraining, out: Path) -> floa
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and train."""
-    parser = script_parser("training.face", __doc__, needs="FER2013")
+    parser = script_parser("training.face", __doc__, needs="FER2013", smoke=True)
     parser.add_argument("--epochs", type=int, default=FaceTraining.epochs)
     parser.add_argument("--small-epochs", type=int, default=FaceTraining.small_epochs)
     return run_script(parser, arguments, _run)

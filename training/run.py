@@ -52,7 +52,9 @@ def make_bundle(job: Job) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and do all steps, or print the plan."""
-    parser = script_parser("training.run", __doc__, needs="what the recipe needs", plan=True)
+    parser = script_parser(
+        "training.run", __doc__, needs="what the recipe needs", plan=True, smoke=True
+    )
     parser.add_argument("--out", type=Path, default=Path("bundles/mine"), help="of the bundle")
     return run_script(parser, arguments, run, plan=print_plan)
 

@@ -48,9 +48,17 @@ class Job:
 
 
 def script_parser(
-    module: str, description: str | None, needs: str, *, plan: bool = False
+    module: str, description: str | None, needs: str, *, plan: bool = False, smoke: bool = False
 ) -> argparse.ArgumentParser:
-    """A parser with the options that all scripts share; `plan` for those that have one."""
+    """A parser with the options that all scripts share.
+
+    Args:
+        module: Of the script.
+        description: Its docstring.
+        needs: What `--data` must hold, in words.
+        plan: Whether the script can print a plan instead.
+        smoke: Whether it can run by itself on synthesised data.
+    """
     parser = argparse.ArgumentParser(
         prog=f"python -m {module}",
         description=description,
@@ -80,12 +88,10 @@ def script_parser(
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="processes that read media"
     )
-    parser.add_argument(
-        "--smoke",
-        action="store_true",
-        help="try the script on synthesised data with a tiny model; --data is not needed",
-    )
-    parser.set_defaults(plan=False)
+    parser.set_defaults(plan=False, smoke=False)
+    if smoke:
+        text = "try the script on synthesised data with a tiny model; --data is not needed"
+        parser.add_argument("--smoke", action="store_true", help=text)
     if plan:
         text = "print parameters, memory, steps, tokens and FLOPs, and load nothing"
         parser.add_argument("--plan", action="store_true", help=text)
@@ -113,7 +119,7 @@ def run_script(
             with tempfile.TemporaryDirectory(prefix="bemerc-smoke-") as folder:
                 work(_smoke_job(Path(folder), options))
         elif options.data is None:
-            raise UserError("--data is missing: give the folder of the corpora, or --smoke")
+            raise UserError("--data is missing: give the folder of the corpora (docs/data.md)")
         else:
             work(_job(options))
     except UserError as error:

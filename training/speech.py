@@ -206,7 +206,7 @@ def train(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and train."""
-    parser = script_parser("training.speech", __doc__, needs="speech corpora")
+    parser = script_parser("training.speech", __doc__, needs="speech corpora", smoke=True)
     parser.add_argument("--epochs", type=int, default=SpeechTraining.epochs)
     return run_script(parser, arguments, _run)
 

@@ -14,16 +14,15 @@ from engine.model.recognizer import used_modalities
 from training.compose import (
     Bank,
     Banks,
-    Dropout,
     Sample,
-    TrainingSequence,
     compose,
     drop_modalities,
     solo_sequences,
-    text_sequence,
 )
 from training.datasets.dialogues import Dialogue, DialogueUtterance
 from training.datasets.labels import MELD_INDEX, MELD_LABELS
+from training.sequences import TrainingSequence, text_sequence
+from training.settings import Dropout
 
 
 def bank(kind: float, labels: range = range(7)) -> Bank:
@@ -182,6 +181,6 @@ def test_solo_sequences_have_no_words(seed: int) -> None:
 
 def test_words_alone() -> None:
     """The first epochs train on these."""
-    sequence = text_sequence(dialogue(["anger", "neutral"]))
+    sequence = text_sequence(dialogue(["anger", "neutral"]), MELD_LABELS)
     assert told(sequence) == [("Ann", "words 0", None, None), ("Ann", "words 1", None, None)]
     assert sequence.targets.argmax(1).tolist() == [MELD_INDEX["anger"], MELD_INDEX["neutral"]]

@@ -15,17 +15,15 @@ from engine.model.encoders import Encoders, OpenSmile, SpeechEncoder
 from engine.model.fusion import audio_features, video_features
 from engine.model.spec import FEATURE_SETS, AudioSpec, ModelSpec
 from stream.media import SAMPLE_RATE, Samples
-from training.smoke import smoke_spec
+from training.smoke import smoke_recipe
 
-SPEC = smoke_spec(Path("base"))
+SPEC = smoke_recipe(Path("base")).spec
 
 
 def build(spec: ModelSpec) -> Encoders:
     """Untrained encoders of a spec."""
     torch.manual_seed(0)
-    speech = None
-    if spec.audio.hidden:
-        speech = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
+    speech = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
     return Encoders(spec, DenseNet(spec.video.densenet), speech)
 
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from engine.model.fusion import Adapter, Fusion, audio_features, pool_frames, video_features
 from engine.model.prompt import AUDIO, NO_AUDIO, NO_TEXT, NO_VIDEO, VIDEO
 from engine.model.spec import compact, paper
-from training.smoke import smoke_spec
+from training.smoke import smoke_recipe
 
-SPEC = smoke_spec(Path("base"))
+SPEC = smoke_recipe(Path("base")).spec
 WIDTH = SPEC.llm.hidden_size
 IDS = torch.tensor(
     [

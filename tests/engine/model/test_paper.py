@@ -14,7 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from engine.dialogue import Turn
 from engine.model.calibration import Calibration
 from engine.model.densenet import DenseNet
-from engine.model.encoders import Encoders
+from engine.model.encoders import Encoders, SpeechEncoder
 from engine.model.fusion import audio_features, video_features
 from engine.model.model import EmotionModel, add_lora, load_base
 from engine.model.recognizer import Recognizer
@@ -41,7 +41,8 @@ def test_forward_and_backward(spec: ModelSpec) -> None:
     llm, tokenizer = load_base(Path(spec.llm.base))
     model = EmotionModel(spec, add_lora(llm, spec.llm), tokenizer)
     densenet = DenseNet(spec.video.densenet)
-    recognizer = Recognizer(model, Encoders(spec, densenet, None), None, Calibration())
+    speech = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
+    recognizer = Recognizer(model, Encoders(spec, densenet, speech), None, Calibration())
     utterance = Utterance(
         id="1",
         participant="Ann",

@@ -13,9 +13,9 @@ from engine.model.densenet import DenseNet
 from engine.model.encoders import SpeechEncoder
 from engine.model.fusion import Fusion
 from engine.model.spec import SPECS, ModelSpec, compact, paper
-from training.smoke import smoke_spec
+from training.smoke import smoke_recipe
 
-MAKERS = [*SPECS.values(), lambda: smoke_spec(Path("base"))]
+MAKERS = [*SPECS.values(), lambda: smoke_recipe(Path("base")).spec]
 
 
 @pytest.mark.parametrize("make", MAKERS, ids=["compact", "paper", "smoke"])
