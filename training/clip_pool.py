@@ -82,13 +82,8 @@ def _check(pool: ProcessPoolExecutor) -> None:
 
 
 def _begin() -> None:
-    """In each process: one thread, deaf to Ctrl-C, gone when the process that started it is."""
-    import cv2
-    import torch
-
+    """In each process: deaf to Ctrl-C, and gone when the process that started it is."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends the pool
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

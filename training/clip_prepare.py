@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from engine.faces import FaceDetector
@@ -101,6 +102,7 @@ def prepare_clip(task: ClipTask) -> None:
 @functools.cache
 def _preparer(video: VideoSpec, audio: AudioSpec, detector: Path | None) -> ClipPreparer:
     """The one of this process: loading detector and openSMILE costs more than a clip."""
+    cv2.setNumThreads(1)  # there is a process for every core already
     return ClipPreparer(video, audio, detector)
 
 

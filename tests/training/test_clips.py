@@ -173,9 +173,7 @@ def test_a_long_clip_gives_the_same_pictures(film: Path, monkeypatch: pytest.Mon
         assert np.array_equal(one.image, other.image)
 
 
-def test_memory_does_not_grow_with_length(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_does_not_grow_with_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a film of many pictures, never more are alive than what is held."""
     film = write_film(tmp_path / "long.mp4", 60.0)
     frames_of, alive = clips._frames, weakref.WeakSet[VideoFrame]()
