@@ -15,13 +15,16 @@ from transformers import AutoTokenizer
 
 from engine.model.prompt import (
     AUDIO,
+    AUDIO_PLACEHOLDER,
     NO_AUDIO,
     NO_TEXT,
     NO_VIDEO,
     VIDEO,
+    VIDEO_PLACEHOLDER,
     PromptBuilder,
     TurnShape,
     clean_text,
+    first_turns,
     recent_turns,
 )
 from engine.model.spec import MELD_LABELS, PromptSpec
@@ -234,3 +237,55 @@ def test_ids_are_integers_for_embedding() -> None:
     """Torch indexes with 64 bits."""
     prompt = BUILDER.build([TurnShape("Ann", "oh", 2, 3)])
     assert prompt.ids.dtype == prompt.cues.dtype == np.int64
+
+
+@settings(max_examples=40, deadline=None)
+@given(dialogues, st.data())
+def test_a_branch_is_a_prompt_of_its_own(shapes: list[TurnShape], data: st.DataObject) -> None:
+    """What the last token of a description sees is the dialogue up to its words, and itself."""
+    texts = [
+        data.draw(st.none() | st.text(alphabet="abc ", max_size=12)) for _ in range(len(shapes))
+    ]
+    prompt = BUILDER.build_described(shapes, texts)
+    cue, end = words(SMOLLM2, SPEC.behaviour_cue), words(SMOLLM2, "\n")
+    opening = list(SMOLLM2(SPEC.behaviour_instruction).input_ids)
+    place = len(dialogue_ids(shapes, opening))
+    for index, text in enumerate(texts):
+        if text is None:
+            continue
+        description = words(SMOLLM2, f" {clean_text(text)}")
+        history = dialogue_ids(shapes[: index + 1], opening)[: -len(words(SMOLLM2, SPEC.cue))]
+        expected = [*history, *cue, *description]
+        last = place + len(cue) + len(description) - 1
+        seen = prompt.visible[last]
+        assert prompt.ids[seen].tolist() == expected
+        assert prompt.positions[seen].tolist() == list(range(len(expected)))
+        predicted = prompt.targets[place : last + 1].tolist()
+        assert predicted == [-100] * (len(cue) - 1) + [*description, end[0]]
+        place = last + 1
+    assert place == len(prompt.ids) == len(prompt.targets)
+    assert (prompt.targets[: len(dialogue_ids(shapes, opening))] == -100).all()
+    assert not np.triu(prompt.visible, 1).any()
+
+
+def dialogue_ids(shapes: list[TurnShape], opening: list[int]) -> list[int]:
+    """The ids of a dialogue behind another instruction."""
+    return [*opening, *BUILDER.build(shapes).ids[len(BUILDER.instruction) :]]
+
+
+def test_placeholders_stand_where_the_tokens_will() -> None:
+    """Only the slots differ, so stage 2 finds every word where stage 1 left it."""
+    shape = TurnShape("Ann", "so?", 2, 3)
+    real = BUILDER.build([shape]).ids.tolist()
+    held = BUILDER.build([dataclasses.replace(shape, placeholders=True)]).ids.tolist()
+    swap = {VIDEO: VIDEO_PLACEHOLDER, AUDIO: AUDIO_PLACEHOLDER}
+    assert held == [swap.get(id, id) for id in real] != real
+    absent = TurnShape("Ann", "so?", 0, 0, placeholders=True)
+    assert {NO_VIDEO, NO_AUDIO} <= set(BUILDER.build([absent]).ids.tolist())
+
+
+@given(st.lists(st.integers(1, 50), max_size=30), st.integers(1, 200))
+def test_a_turn_is_always_read_with_the_same_history(lengths: list[int], budget: int) -> None:
+    """Each turn's first one is what the live engine, which sees no later turn, would keep."""
+    live = [recent_turns(lengths[: count + 1], budget) for count in range(len(lengths))]
+    assert first_turns(lengths, budget) == live
