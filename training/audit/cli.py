@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from engine.sinks.wording import printable
 from stream.errors import UserError
 from training.audit.items import Item, join
 from training.audit.page import Picture, build_page, interval, pictures, share
@@ -125,11 +126,14 @@ def _headlines(figures: Statistics) -> Table:
         "with an emotion word": share(leakage.any_emotion_word),
         "naming their own label": share(leakage.gold_label),
     }
-    if leakage.majority:
-        rows["accuracy of the most frequent label"] = percent(leakage.majority.accuracy)
-    if leakage.guess and leakage.guess_without_emotion_words:
-        rows["label guessed from the description"] = percent(leakage.guess.accuracy)
-        rows["... without emotion words"] = percent(leakage.guess_without_emotion_words.accuracy)
+    guesses = {
+        "accuracy, mean recall of the most frequent label": leakage.majority,
+        "... of a guess from the description": leakage.guess,
+        "... of one without its emotion words": leakage.guess_without_emotion_words,
+    }
+    for name, guess in guesses.items():
+        if guess is not None:
+            rows[name] = f"{percent(guess.accuracy)}, {percent(guess.unweighted_accuracy)}"
     table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -153,7 +157,7 @@ def _summarise(options: argparse.Namespace) -> None:
 def _judge_table(judged: dict[str, Any]) -> Table:
     seen = judged["label_shown"]
     caption = f"the label was looked at before judging {seen} of them" if seen else None
-    table = Table(title=escape(judged["judge"]), title_justify="left", caption=caption)
+    table = Table(title=escape(printable(judged["judge"])), title_justify="left", caption=caption)
     for name in ("part", *VERDICTS, "accurate of the decided", "95 % interval"):
         table.add_column(name, justify="left" if name == "part" else "right")
     for part, said in judged["parts"].items():
@@ -164,7 +168,7 @@ def _judge_table(judged: dict[str, Any]) -> Table:
 
 
 def _agreement_table(agreement: dict[str, Any]) -> Table:
-    title = escape(" and ".join(agreement["judges"]))
+    title = escape(printable(" and ".join(agreement["judges"])))
     table = Table(title=title, title_justify="left")
     for name in ("part", "judged by both", "Cohen's kappa"):
         table.add_column(name, justify="left" if name == "part" else "right")

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.model.spec import VideoSpec
+from training.audit.groups import MINIMUM
 from training.audit.items import Item
 from training.audit.proportion import Proportion
 from training.audit.statistics import Statistics, to_json
@@ -81,6 +82,7 @@ def build_page(
         rows=[_row(item, found) for item, found in zip(items, shown, strict=True)],
         parts=PART_NAMES,
         verdicts=VERDICTS,
+        minimum=MINIMUM,
         share=share,
         interval=interval,
     )

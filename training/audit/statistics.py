@@ -58,7 +58,8 @@ def statistics(corpus: Corpus, items: Sequence[Item], seed: int = 1) -> Statisti
     """
     splits = [corpus.splits[name] for name in dict.fromkeys(item.key.split for item in items)]
     texts = {part: [getattr(item.description, part) for item in items] for part in PARTS}
-    texts["all"] = [item.text for item in items]
+    # Line ends, as a part may lack its full stop.
+    texts["all"] = ["\n".join(parts) for parts in zip(*texts.values(), strict=True)]
     return Statistics(
         corpus=corpus.name,
         described=len(items),
