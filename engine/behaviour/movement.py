@@ -1,0 +1,145 @@
+"""Movement between frames: motion energy, nods and shakes of the head, hands."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.behaviour.measures import Series
+from engine.faces import Box
+from stream.media import Image, VideoFrame
+
+MOTION_SIDE = 160
+"""Longer side in pixels of the pictures that motion energy compares."""
+MOTION_GREY = 12
+"""Grey levels from which a pixel counts as changed."""
+CUT_SHARE = 0.7
+"""Share of the whole picture that changes when a film cuts or a camera swings."""
+MAX_GAP_SECONDS = 0.5
+"""Frames further apart are not compared: whatever moved has moved on."""
+SWING_DEGREES = {"head_pitch": 3.0, "head_yaw": 5.0}
+"""Least turn of one swing of a nod and of a shake."""
+MIN_SWINGS = 3
+"""Swings to and fro that make a nod or a shake: down, up, down."""
+MAX_SWING_SECONDS = 0.8
+"""Nods and shakes go to and fro at least about this quickly ..."""
+NOD_FRAME_SECONDS = 0.25
+"""... so frames must be at most this far apart for them to be seen."""
+
+
+def motion_energy(
+    frames: Sequence[VideoFrame], boxes: Sequence[Box | None]
+) -> list[tuple[float, float]]:
+    """Share of the pixels around a person that change from one frame to the next.
+
+    Motion energy analysis: Ramseyer and Tschacher, "Nonverbal Synchrony in Psychotherapy",
+    Journal of Personality and Social Psychology 100(2), 2011. The person's region is three
+    faces wide and reaches two faces below the face. Cuts are left out.
+
+    Args:
+        frames: In the order of time.
+        boxes: The person's face in each; None where it is not seen.
+
+    Returns:
+        Media seconds of the later frame of each pair, and the share from 0 to 1.
+    """
+    energies = []
+    pictures = [_small(frame.image) for frame in frames]
+    for index, (before, after) in enumerate(itertools.pairwise(frames)):
+        box = boxes[index + 1]
+        one, other = pictures[index], pictures[index + 1]
+        if box is None or one.shape != other.shape or after.time - before.time > MAX_GAP_SECONDS:
+            continue
+        changed = cv2.absdiff(one, other) > MOTION_GREY
+        if changed.mean() < CUT_SHARE:
+            scale = len(other) / len(after.image)
+            around = _person(changed, box, scale)
+            if around.size:
+                energies.append((after.time, float(around.mean())))
+    return energies
+
+
+def swings(series: Series, least: float) -> tuple[float, float] | None:
+    """Find a nod or a shake: the longest run of quick turns to and fro.
+
+    A turn counts once the value has come back by `least` from where it was furthest, as in
+    Kawato and Ohya, "Real-time Detection of Nodding and Head-shaking by Directly Detecting
+    and Tracking the Between-Eyes", IEEE FG 2000: the direction alternates, quickly.
+
+    Args:
+        series: Degrees.
+        least: Degrees of a swing.
+
+    Returns:
+        Media seconds of the first and of the last turning point; None where there is none, or
+        where the frames are too far apart to tell.
+    """
+    steps = np.diff(series.times)
+    if len(steps) < MIN_SWINGS or np.median(steps) > NOD_FRAME_SECONDS:
+        return None
+    turning = _turning_points(series, least)
+    longest: list[float] = []
+    run = turning[:1]
+    for earlier, later in itertools.pairwise(turning):
+        run = [*run, later] if later - earlier <= MAX_SWING_SECONDS else [later]
+        longest = max(longest, run, key=len)
+    return (longest[0], longest[-1]) if len(longest) > MIN_SWINGS else None
+
+
+def hand_path(x: Series, height: Series) -> float:
+    """How far a wrist moves between looks on average, in shoulder widths; 0 for one look."""
+    seen = sorted(set(x.times) & set(height.times))
+    if len(seen) < 2:
+        return 0.0
+    places = np.array(
+        [
+            [values[time] for time in seen]
+            for values in (
+                dict(zip(x.times, x.values, strict=True)),
+                dict(zip(height.times, height.values, strict=True)),
+            )
+        ]
+    )
+    return float(np.hypot(*np.diff(places, axis=1)).mean())
+
+
+def _small(image: Image) -> NDArray[np.uint8]:
+    """A small grey version of a picture."""
+    scale = MOTION_SIDE / max(image.shape[:2])
+    size = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _person(changed: NDArray[np.bool_], box: Box, scale: float) -> NDArray[np.bool_]:
+    """The part of a small picture that shows head, shoulders and chest."""
+    x, y = box.centre
+    left, right = (x - 1.5 * box.side) * scale, (x + 1.5 * box.side) * scale
+    top, bottom = (y - box.side) * scale, (y + 2.5 * box.side) * scale
+    rows = slice(max(0, round(top)), max(0, round(bottom)))
+    return changed[rows, max(0, round(left)) : max(0, round(right))]
+
+
+def _turning_points(series: Series, least: float) -> list[float]:
+    """Times at which a value is furthest before it comes back by `least`, and both ends."""
+    times, values = series.times, series.values
+    turning: list[float] = []
+    direction = 0
+    furthest = 0
+    for index in range(1, len(values)):
+        ahead = values[index] - values[furthest]
+        if direction == 0:
+            if abs(ahead) >= least:
+                direction = 1 if ahead > 0 else -1
+                turning.append(times[furthest])
+                furthest = index
+        elif ahead * direction > 0:
+            furthest = index
+        elif abs(ahead) >= least:
+            turning.append(times[furthest])
+            direction, furthest = -direction, index
+    return [*turning, times[furthest]] if direction else []
