@@ -17,7 +17,6 @@ docs/describe.md explains the format.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import shlex
 import sys
@@ -93,7 +92,7 @@ def _describe(options: argparse.Namespace) -> tuple[Summary, Path]:
 def _report(summary: Summary, out: Path, options: argparse.Namespace) -> None:
     """What was done, and what comes next."""
     if options.json:
-        document = {**dataclasses.asdict(summary), "out": str(out)}
+        document = {**vars(summary), "out": str(out)}
         print(json.dumps(document, indent=2))
     else:
         print(

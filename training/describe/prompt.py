@@ -51,22 +51,16 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BRACKETS = str.maketrans({"<": "\u2039", ">": "\u203a", '"': "\u201d"})
 
 
-def _digest() -> str:
-    rules = [
-        *BLOCKS,
-        _FORM,
-        _TURN,
-        _NOTHING,
-        _UNKNOWN,
-        MAX_TURNS,
-        MAX_CHARACTERS,
-        MAX_NAME,
-        LONGEST_EDGE,
-    ]
+_RULES = (*BLOCKS, _FORM, _TURN, _NOTHING, _UNKNOWN)
+_BOUNDS = (MAX_TURNS, MAX_CHARACTERS, MAX_NAME, LONGEST_EDGE)
+
+
+def version(*rules: object) -> str:
+    """Twelve hexadecimal digits that change with any of the rules."""
     return hashlib.sha256(json.dumps(rules).encode()).hexdigest()[:12]
 
 
-PROMPT_VERSION = _digest()
+PROMPT_VERSION = version(*_RULES, *_BOUNDS)
 """Changes with the wording and the bounds."""
 
 
