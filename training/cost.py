@@ -184,21 +184,32 @@ def llm_flops_per_token(
         recompute: Whether activations are computed again in the backward pass.
     """
     llm = language_model(config, lora)
-    head = llm.get_output_embeddings().weight.numel()
-    in_matrices, in_attention = 0.0, 0.0
-    width = _attention_width(config)
     lowest = 0 if trained_inputs else lora.lora_first_layer
+    return model_flops_per_token(llm, training, lowest=lowest, recompute=recompute)
+
+
+def model_flops_per_token(
+    llm: Any, training: bool, *, lowest: int = 0, recompute: bool = False
+) -> TokenFlops:
+    """As `llm_flops_per_token`, of a model that is there already, maybe without weights.
+
+    Args:
+        llm: A causal LM of transformers, with or without LoRA on it, not quantised.
+        training: With the backward pass.
+        lowest: Layer that the backward pass goes down to.
+        recompute: Whether activations are computed again in the backward pass.
+    """
+    config, in_matrices, in_attention = llm.config, 0.0, 0.0
     for name, weight in matrices(llm):
         layer = layer_of(name)
         if layer is not None:
-            in_matrices += (
-                2
-                * weight.numel()
-                * _passes(training and layer >= lowest, weight.requires_grad, recompute)
-            )
+            passes = _passes(training and layer >= lowest, weight.requires_grad, recompute)
+            in_matrices += 2 * weight.numel() * passes
     for layer in range(config.num_hidden_layers):
         # Both operands of each product need a gradient: backward is twice forward.
-        in_attention += 4 * width * _passes(training and layer >= lowest, True, recompute)
+        passes = _passes(training and layer >= lowest, True, recompute)
+        in_attention += 4 * attention_width(config) * passes
+    head = llm.get_output_embeddings().weight.numel()
     return TokenFlops(in_matrices, in_attention, 2 * head * _passes(training, False, False))
 
 
@@ -207,7 +218,7 @@ def _passes(backward: bool, trained: bool, recompute: bool) -> int:
     return 1 + (1 + trained + recompute if backward else 0)
 
 
-def _attention_width(config: Any) -> int:
+def attention_width(config: Any) -> int:
     """Width of all heads together, which is not always that of the embeddings."""
     heads = config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // heads

@@ -1,7 +1,8 @@
 """Every parameter of a model, counted on modules that have shapes but no weights.
 
 PyTorch's meta device builds the real modules without memory, so the counts are exact and
-a 7-billion model takes seconds. `base_config` says where the shape of a base comes from.
+a model of seven billion takes seconds. `training.plan_shapes` says where the shape of a base
+comes from.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from engine.model.encoders import SpeechEncoder
 from engine.model.fusion import Fusion
 from engine.model.model import add_lora
 from engine.model.spec import LlmSpec, ModelSpec
+from training.objectives import PLACEHOLDERS
 
 _LAYER = re.compile(r"\.(\d+)\.")
 
@@ -37,13 +39,15 @@ class Parameters:
     """Trained."""
     fusion: int
     """Adapters, learned tokens and weights of the evidence; trained."""
+    placeholders: int
+    """What stands for video and audio tokens in stage 1; trained there."""
     encoders: int
     """Of the DenseNet and the speech encoder; frozen unless asked otherwise."""
 
     @property
     def trained(self) -> int:
-        """LoRA and fusion."""
-        return self.lora + self.fusion
+        """All that is not frozen."""
+        return self.lora + self.fusion + self.placeholders
 
     @property
     def total(self) -> int:
@@ -51,9 +55,8 @@ class Parameters:
         return self.base + self.trained + self.encoders
 
 
-def count_parameters(spec: ModelSpec, config: Any) -> Parameters:
-    """Count the parameters of a spec on a base of the shape of `config`."""
-    llm = language_model(config, spec.llm)
+def count_parameters(spec: ModelSpec, llm: nn.Module) -> Parameters:
+    """Count the parameters of a spec on an LLM that `language_model` made."""
     lora = sum(p.numel() for p in llm.parameters() if p.requires_grad)
     frozen = [w for name, w in matrices(llm) if layer_of(name) is not None and not w.requires_grad]
     with torch.device("meta"):
@@ -66,6 +69,7 @@ def count_parameters(spec: ModelSpec, config: Any) -> Parameters:
         base_matrices=sum(weight.numel() for weight in frozen),
         lora=lora,
         fusion=fusion,
+        placeholders=len(PLACEHOLDERS) * spec.llm.hidden_size,
         encoders=sum(_size(part) for part in parts),
     )
 
@@ -77,7 +81,7 @@ def language_model(config: Any, lora: LlmSpec) -> Any:
         ValueError: The base has no such layers.
     """
     with torch.device("meta"):
-        llm = AutoModelForCausalLM.from_config(config)
+        llm = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
         llm.requires_grad_(False)
         return add_lora(llm, lora) if lora.lora_rank else llm
 

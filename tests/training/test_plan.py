@@ -1,0 +1,318 @@
+"""The plan has the parameters of the real model and the tokens of the real prompts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoConfig
+
+from engine.model.densenet import DenseNet
+from engine.model.encoders import SpeechEncoder
+from engine.model.model import EmotionModel, add_lora, load_base
+from engine.model.prompt import PromptBuilder, TurnShape
+from engine.model.spec import ModelSpec
+from export.models import resolve
+from stream.errors import UserError
+from training.batching import make_batches
+from training.datasets.meld import read_meld
+from training.objectives import Objectives
+from training.plan import Plan, corpus_sizes, main, plan
+from training.plan_hardware import Hardware
+from training.plan_parameters import count_parameters, language_model
+from training.plan_shapes import base_config
+from training.plan_stages import after_dropout
+from training.plan_tokens import Presence, one_by_one, packed
+from training.recipe import Recipe, read_recipe
+from training.settings import Dropout
+from training.smoke import Smoke
+
+
+@pytest.fixture(scope="module")
+def meld() -> Plan:
+    """The paper's sizes on MELD, on one A100, without the corpus."""
+    recipe = read_recipe("bemerc-meld")
+    return plan(recipe, corpus_sizes(recipe, None), Hardware())
+
+
+def smoke_recipe(smoke: Smoke) -> Recipe:
+    """The recipe of the synthesised data, on the base that is there."""
+    return dataclasses.replace(read_recipe("smoke"), spec=smoke.spec)
+
+
+def test_parameters_are_those_of_the_real_model(smoke: Smoke) -> None:
+    """Each part has as many parameters as the modules that training builds."""
+    llm, tokenizer = load_base(Path(smoke.spec.llm.base))
+    objectives = Objectives(EmotionModel(smoke.spec, add_lora(llm, smoke.spec.llm), tokenizer))
+    spec = smoke.spec
+    counted = count_parameters(spec, language_model(base_config(spec.llm.base), spec.llm))
+    encoders = (
+        DenseNet(spec.video.densenet),
+        SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels)),
+    )
+    assert counted.encoders == sum(p.numel() for e in encoders for p in e.parameters())
+    assert counted.trained == sum(p.numel() for p in objectives.parameters() if p.requires_grad)
+    frozen = sum(p.numel() for p in objectives.parameters() if not p.requires_grad)
+    assert counted.base == frozen
+    assert counted.total == frozen + counted.trained + counted.encoders
+
+
+def test_vicuna_is_counted_without_weights(meld: Plan) -> None:
+    """6.738 billion as published, and LoRA of rank 16 on every linear map of its layers."""
+    parameters = meld.parameters
+    assert parameters.base == 6_738_415_616
+    per_layer = 16 * (4 * (4096 + 4096) + 3 * (4096 + 11008))
+    assert parameters.lora == 32 * per_layer
+    ours = parameters.lora + parameters.fusion + parameters.placeholders + parameters.encoders
+    assert parameters.total == 6_738_415_616 + ours
+    assert 60e6 < ours < 70e6
+
+
+def test_packed_meld_takes_a_fourth_of_the_tokens(meld: Plan) -> None:
+    """A prompt per utterance with 8 past utterances reads MELD at least four times over."""
+    assert meld.tokens_estimated
+    assert meld.one_by_one_tokens > 4 * meld.packed_tokens
+    assert 200_000 < meld.packed_tokens < 300_000
+
+
+def test_work_adds_up(meld: Plan) -> None:
+    """Updates are batches of a process, operations about four per parameter and token."""
+    first, second = meld.stages
+    assert [stage.name for stage in meld.stages] == ["stage 1", "stage 2"]
+    assert second.tokens == 3 * second.epochs[0].tokens
+    batches = second.epochs[0].padded_tokens / 4096
+    assert batches / 4 <= second.epochs[0].updates <= 1.3 * batches / 4 + 1
+    # Forward, again for checkpointing, and backward without weight gradients: 3 x 2.
+    assert first.flops / first.tokens / meld.parameters.base == pytest.approx(6, rel=0.06)
+    assert first.hours == pytest.approx(first.flops / (0.4 * 312e12) / 3600)
+
+
+def test_seven_billion_in_bf16_need_14_gigabytes(meld: Plan) -> None:
+    """Weights, then activations in the order of the published formula; it fits 80 GB."""
+    for stage in meld.stages:
+        assert 13.5e9 < stage.memory.weights < 14e9
+        assert stage.memory.total < 25e9
+        assert stage.fits
+    assert meld.stages[0].memory.logits > 0 == meld.stages[1].memory.logits
+
+
+def test_more_gpus_need_fewer_updates_and_less_memory(meld: Plan) -> None:
+    """Four GPUs share the batches, and under FSDP the weights; small ones do not fit it."""
+    recipe = read_recipe("bemerc-meld")
+    sizes = corpus_sizes(recipe, None)
+    four = plan(recipe, sizes, Hardware(gpus=4, memory_bytes=6e9))
+    for alone, shared in zip(meld.stages, four.stages, strict=True):
+        assert shared.updates == pytest.approx(alone.updates / 4, abs=3)
+        assert shared.hours == pytest.approx(alone.hours / 4)
+        assert alone.sharded is None
+        assert shared.sharded is not None
+        assert shared.sharded.total < shared.memory.total / 2
+        assert not shared.fits
+
+
+def test_iemocap_is_planned_too() -> None:
+    """120 dialogues of many utterances, each a sequence that fits the context."""
+    recipe = read_recipe("bemerc-iemocap")
+    made = plan(recipe, corpus_sizes(recipe, None), Hardware())
+    (clips,) = made.stages[1].epochs
+    assert clips.sequences == 120
+    assert clips.largest.padded_tokens < 2 * recipe.spec.prompt.context_tokens
+    assert made.one_by_one_tokens > 4 * made.packed_tokens
+
+
+def test_tokens_of_a_corpus_are_counted(smoke: Smoke) -> None:
+    """Packed and one by one, with and without modalities, as the prompt builder builds them."""
+    recipe = smoke_recipe(smoke)
+    sizes = corpus_sizes(recipe, smoke.data)
+    assert not sizes.estimated
+    _, tokenizer = load_base(Path(smoke.spec.llm.base))
+    builder = PromptBuilder(tokenizer, smoke.spec.prompt)
+    dialogues = [
+        [(u.speaker, u.text) for u in dialogue.utterances]
+        for dialogue in read_meld(smoke.data / "meld" / "train_sent_emo.csv")
+    ]
+
+    def length(turns: list[tuple[str, str]], video: int, audio: int) -> int:
+        return len(builder.build([TurnShape(*turn, video, audio) for turn in turns]).ids)
+
+    words = [length(dialogue, 0, 0) for dialogue in dialogues]
+    assert [one.tokens for one in packed(sizes, smoke.spec, Presence())] == words
+    # Utterances of the synthesised corpus are two seconds long: one window.
+    full = [length(dialogue, smoke.spec.video.tokens, 1) for dialogue in dialogues]
+    assert [one.tokens for one in packed(sizes, smoke.spec, Presence(1, 1, 1))] == full
+    single = [
+        length(dialogue[max(0, end - 2) : end + 1], 0, 0)
+        for dialogue in dialogues
+        for end in range(len(dialogue))
+    ]
+    assert [one.tokens for one in one_by_one(sizes, smoke.spec, Presence(), past=2)] == single
+
+
+def test_descriptions_branch_off_every_turn(smoke: Smoke) -> None:
+    """Stage 1 reads the dialogue once and a description of each turn behind it."""
+    sizes = corpus_sizes(smoke_recipe(smoke), smoke.data)
+    plain = packed(sizes, smoke.spec, Presence(1, 1, 1))
+    described = packed(sizes, smoke.spec, Presence(1, 1, 1), described=True)
+    fixed = sizes.fixed
+    instruction = fixed.behaviour_instruction - fixed.instruction
+    for stem, whole, dialogue in zip(plain, described, sizes.dialogues, strict=True):
+        branches = len(dialogue) * (fixed.behaviour_cue + 60)
+        assert whole.tokens == stem.tokens + instruction + branches
+        assert whole.logits == 60 * len(dialogue)
+
+
+def test_a_full_context_cuts_a_dialogue(smoke: Smoke) -> None:
+    """Where the budget is small a dialogue is several sequences, each within it."""
+    recipe = smoke_recipe(smoke).with_spec(prompt={"context_tokens": 60})
+    sizes = corpus_sizes(recipe, smoke.data)
+    made = packed(sizes, recipe.spec, Presence())
+    assert len(made) > len(sizes.dialogues)
+    assert max(one.tokens for one in made) <= 60
+
+
+def test_updates_are_those_of_the_training_loop(smoke: Smoke) -> None:
+    """The batches of the plan are made by the function that training makes its batches with."""
+    recipe = smoke_recipe(smoke).with_settings(
+        stage2={"text_epochs": 1, "composed_epochs": 0, "clip_epochs": 0, "batch_tokens": 150},
+        stage1={"epochs": 0},
+        trainer={"accumulate": 2},
+    )
+    sizes = corpus_sizes(recipe, smoke.data)
+    (stage,) = plan(recipe, sizes, Hardware()).stages
+    lengths = [one.tokens for one in packed(sizes, recipe.spec, Presence())]
+    batches = make_batches(lengths, int, 150, random.Random(1))
+    assert stage.updates == -(-len(batches) // 2)
+    assert stage.epochs[0].padded_tokens == sum(max(b) * len(b) for b in batches)
+
+
+def test_words_alone_before_other_epochs_cost_less(smoke: Smoke) -> None:
+    """No gradient below the first layer with LoRA while the adapters wait."""
+    sizes = corpus_sizes(smoke_recipe(smoke), smoke.data)
+    later = smoke_recipe(smoke).with_spec(llm={"lora_first_layer": 1})
+    alone = later.with_settings(stage2={"composed_epochs": 0, "clip_epochs": 0})
+    waiting = plan(later, sizes, Hardware()).stages[1].epochs[0]
+    training = plan(alone, sizes, Hardware()).stages[1].epochs[0]
+    assert waiting.tokens == training.tokens
+    assert waiting.flops < 0.85 * training.flops
+
+
+def test_dropout_leaves_a_share() -> None:
+    """A modality is there in dialogues that are not words alone, in turns that keep it."""
+    dropout = Dropout(text_only_dialogue=0.5, text=0.2, audio=0.4, video=1.0)
+    assert after_dropout(dropout) == Presence(text=0.9, audio=0.3, video=0.0)
+
+
+def test_joint_training_has_one_stage(smoke: Smoke) -> None:
+    """Its descriptions are read in every epoch of stage 2."""
+    recipe = smoke_recipe(smoke).with_settings(
+        stage2={"joint": True, "composed_epochs": 0, "clip_epochs": 0}
+    )
+    sizes = corpus_sizes(recipe, smoke.data)
+    (stage,) = plan(recipe, sizes, Hardware()).stages
+    assert stage.epochs[0].sequences == 2 * len(sizes.dialogues)
+    assert stage.epochs[0].largest.logits > 0
+
+
+def test_the_command_prints_json_and_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every figure of the issue: parameters, memory, steps, tokens, FLOPs."""
+    assert main(["bemerc-meld", "--gpus", "2", "--gpu", "h100", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["parameters"]["total"] > printed["parameters"]["base"] == 6_738_415_616
+    assert printed["hardware"]["gpus"] == 2
+    for stage in printed["stages"]:
+        assert min(stage[key] for key in ("tokens", "updates", "flops", "hours")) > 0
+        assert stage["memory"]["weights"] > stage["sharded"]["weights"]
+    assert main(["bemerc-meld", "--gpu-memory", "16"]) == 0
+    text = capsys.readouterr().out
+    assert "6,738,415,616" in text
+    assert "stage 1 does not fit 16 GB" in text
+    assert "estimated from Poria" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["bemerc-meld", "--gpu", "tpu"], "--gpu tpu: one of a100"),
+        (["bemerc-meld", "--gpus", "0"], "--gpus 0: at least 1"),
+        (["bemerc-meld", "--utilisation", "2"], "--utilisation"),
+        (["bemerc-meld", "--data", "/nowhere"], "/nowhere/meld"),
+        (["no-such-recipe"], "there is no recipe no-such-recipe"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, and what to do about it."""
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def changed_llm(smoke: Smoke, **changes: object) -> ModelSpec:
+    """The spec on another base."""
+    return dataclasses.replace(smoke.spec, llm=dataclasses.replace(smoke.spec.llm, **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"base": "somebody/unheard-of"}, "config.json"),
+        ({"base": "./not/a/folder"}, "the shape of ./not/a/folder is not known"),
+        ({"hidden_size": 65}, "hidden_size is 65: set it to 64"),
+        ({"lora_first_layer": 2}, "lora_first_layer 2: the base has 2"),
+    ],
+)
+def test_a_shape_that_is_not_known_is_named(
+    smoke: Smoke, changes: dict[str, object], message: str
+) -> None:
+    """The error says how to give the shape, and nothing is downloaded."""
+    recipe = dataclasses.replace(smoke_recipe(smoke), spec=changed_llm(smoke, **changes))
+    with pytest.raises(UserError, match=message):
+        plan(recipe, corpus_sizes(recipe, None), Hardware())
+
+
+def test_a_config_is_enough(smoke: Smoke, tmp_path: Path) -> None:
+    """A folder with config.json alone gives the shape; tokens are then estimated."""
+    shutil.copy(Path(smoke.spec.llm.base) / "config.json", tmp_path)
+    recipe = dataclasses.replace(smoke_recipe(smoke), spec=changed_llm(smoke, base=str(tmp_path)))
+    sizes = corpus_sizes(recipe, smoke.data)
+    assert sizes.estimated
+    made = plan(recipe, sizes, Hardware())
+    beside_weights = plan(smoke_recipe(smoke), sizes, Hardware())
+    assert made.parameters == beside_weights.parameters
+
+
+def test_a_damaged_config_is_named(smoke: Smoke, tmp_path: Path) -> None:
+    """What is not a model's shape is the user's to put right."""
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match=r"config\.json is not a model's shape"):
+        base_config(str(tmp_path))
+    (tmp_path / "config.json").write_text("not json")
+    with pytest.raises(UserError, match=r"config\.json is not a model's shape"):
+        base_config(str(tmp_path))
+
+
+def test_known_shapes_are_those_of_the_weights() -> None:
+    """SmolLM2's in the table is what its prepared folder says."""
+    real = AutoConfig.from_pretrained(resolve("smollm2-135m-instruct", offline=True))
+    table = base_config("smollm2-135m-instruct")
+    for key in (
+        "vocab_size",
+        "hidden_size",
+        "intermediate_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "num_key_value_heads",
+        "tie_word_embeddings",
+    ):
+        assert getattr(table, key) == getattr(real, key), key
+
+
+def test_nothing_is_put_in_memory() -> None:
+    """Counting seven billion parameters makes no tensor with data."""
+    llm = language_model(base_config("lmsys/vicuna-7b-v1.5"), read_recipe("bemerc-meld").spec.llm)
+    assert {parameter.device for parameter in llm.parameters()} == {torch.device("meta")}
