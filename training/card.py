@@ -1,6 +1,6 @@
 """Score a bundle on the dev sets and write its model card.
 
-    python -m training.card --data FOLDER [--bundle bundles/compact]
+    python -m training.card compact --data FOLDER [--bundle bundles/compact]
 
 Every figure in the card stands below the command of `training.evaluate` that prints it.
 A corpus that is not in FOLDER is said to be not measured. The card belongs to the
@@ -24,13 +24,12 @@ from engine.model.recognizer import Recognizer, read_spec
 from export.bundle import write_manifest
 from export.models import resolve
 from training.card_text import TEMPLATE
-from training.compose import Dropout
 from training.dev_sets import Measured, measure
 from training.face import FaceTraining
 from training.progress import console
 from training.script import Job, run_script, script_parser
+from training.settings import Dropout, Settings, Stage1Training, Stage2Training
 from training.speech import SpeechTraining
-from training.stage2 import Stage2Training
 
 CARD = "MODEL_CARD.md"
 
@@ -41,12 +40,15 @@ CONTENTS = {
     "lora.safetensors": "LoRA, float16",
     "spec.json": "every number, label and text of the model",
     "speech.safetensors": "speech encoder",
+    "training.json": "recipe, seed, cost and epochs of the training",
 }
 """What is in each file of a bundle."""
 
 
-def write_card(bundle: Path, results: Sequence[Measured], seed: int) -> Manifest:
-    """Write the card of a bundle that was trained with `seed`, and seal the bundle again."""
+def write_card(
+    bundle: Path, results: Sequence[Measured], settings: Settings, seed: int
+) -> Manifest:
+    """Write the card of a bundle that was trained with `settings`, and seal the bundle again."""
     spec = read_spec(bundle)
     calibration = json.loads((bundle / "calibration.json").read_text(encoding="utf-8"))
     values = {
@@ -58,8 +60,9 @@ def write_card(bundle: Path, results: Sequence[Measured], seed: int) -> Manifest
         "lora_first_layer": spec.llm.lora_first_layer,
         "face_settings": _settings(FaceTraining(seed=seed)),
         "speech_settings": _settings(SpeechTraining(seed=seed)),
-        "stage2_settings": _settings(Stage2Training(seed=seed)),
-        "dropout_settings": _settings(Dropout()),
+        "stage1": _stage1(settings.stage1),
+        "stage2_settings": _settings(settings.stage2),
+        "dropout_settings": _settings(settings.dropout),
         "temperatures": _list(Calibration.from_dict(calibration).temperatures),
         "summary": summary(results),
         "sections": "\n\n".join(_section(result, _shown(bundle)) for result in results),
@@ -140,7 +143,15 @@ def _shown(bundle: Path) -> str:
     return f"bundles/{bundle.name}" if bundle.is_absolute() else bundle.as_posix()
 
 
-def _settings(options: FaceTraining | SpeechTraining | Stage2Training | Dropout) -> str:
+def _stage1(settings: Stage1Training) -> str:
+    if settings.epochs == 0:
+        return "is not trained"
+    return f"was trained before it. Settings: {_settings(settings)}"
+
+
+def _settings(
+    options: FaceTraining | SpeechTraining | Stage1Training | Stage2Training | Dropout,
+) -> str:
     """The values of a dataclass in words."""
     return _list(dataclasses.asdict(options))
 
@@ -164,7 +175,7 @@ def _megabytes(size: int) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, score, and write the card."""
-    parser = script_parser("training.card", __doc__, needs="the corpora to score on", smoke=False)
+    parser = script_parser("training.card", __doc__, needs="the corpora to score on")
     parser.add_argument("--bundle", type=Path, default=Path("bundles/compact"))
     return run_script(parser, arguments, _run)
 
@@ -179,7 +190,7 @@ def _run(job: Job) -> None:
         threads=job.options.threads,
     )
     results = measure(recognizer, job.data, job.cache)
-    manifest = write_card(bundle, results, job.options.seed)
+    manifest = write_card(bundle, results, job.recipe.settings, job.seed)
     print(summary(results))
     console.print(f"{bundle / CARD} written; the bundle is now {manifest.sha256}")
 

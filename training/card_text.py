@@ -65,10 +65,10 @@ became.
    are dropped at random. Settings: $stage2_settings. Shares dropped: $dropout_settings.
 4. **Calibration**: a temperature for each set of modalities, fitted on dev: $temperatures.
 
-Those are the defaults of `python -m training.compact`, run step by step on two shared cores, with
+Those are the defaults of `python -m training.run compact`, run step by step on two shared cores, with
 one difference: the face encoder of this bundle was trained on the pictures with at least three votes
-for the seven emotions, where the default is those with a FERPlus majority. Stage 1 of the paper, behaviour alignment, is
-not trained. No conversation with its own video and sound was seen in training.
+for the seven emotions, where the default is those with a FERPlus majority. Stage 1 of the paper, behaviour
+alignment, $stage1. No conversation with its own video and sound was seen in training.
 
 ## Dev figures
 

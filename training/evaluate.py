@@ -1,106 +1,158 @@
-"""Score a bundle on a corpus.
+"""Score bundles on a corpus.
 
-    python -m training.evaluate BUNDLE DATASET PATH [--json]
+    python -m training.evaluate BUNDLE [BUNDLE ...] DATASET PATH [--json] [--report FILE.html]
 
-    meld       a csv of MELD: words
-    emorynlp   a csv of EmoryNLP: words; emotions without a MELD counterpart are left out
+    meld       a csv: words; or a folder in the raw layout: words, voices and pictures
+    iemocap    a folder in the release's layout, likewise
+    emorynlp   a csv or a folder: words
+    manifest   a JSONL manifest of your own data, or its folder (docs/data.md)
     fer2013    a parquet, or fer2013.csv: faces, against FER2013's label and FERPlus's majority
     ravdess    a folder: voices          emodb, nemo   likewise
     composed   a csv of MELD with --faces and --speech: all three, joined by label
 
-A corpus is scored with the modality that it has, the others absent; the numbers of
-`composed` are not MELD results.
+A corpus is scored with the modalities that it has, the others absent; the numbers of
+`composed` are not MELD results. Of a folder the dev split is scored; test must be asked
+for with --split test. Only the past of a conversation is seen. Labels that the bundle
+does not have are mapped where they have a counterpart, or left out and counted.
+
+Several bundles are one system trained with several seeds: mean and deviation. Intervals
+are 95 %, from resampled dialogues. See docs/evaluation.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
-from engine.model.recognizer import Recognizer, read_spec
+from engine.model.encoders import Encoders
+from engine.model.recognizer import Recognizer
 from engine.model.spec import MODALITIES
-from export.models import cache_folder, resolve
+from export.models import cache_folder
 from stream.errors import UserError
 from training import examples
-from training.metrics import Scores, scores
-from training.predict import probabilities, remove
-from training.report import print_table, to_json
-
-DATASETS = ("meld", "emorynlp", "fer2013", "ravdess", "emodb", "nemo", "composed")
-Extra = dict[str, float | int | str]
+from training.datasets.corpus import SPLITS
+from training.evaluation.conversations import CONVERSATIONS
+from training.evaluation.document import About, Evaluation, to_document
+from training.evaluation.page import confusion_picture, evaluation_page
+from training.evaluation.scoring import Extra, score
+from training.evaluation.session import WORDS, Session
+from training.html import write_page
+from training.metrics import Scores
+from training.predict import remove
+from training.report import print_comparison, print_table
 
 
 def evaluate(
     recognizer: Recognizer, dataset: str, request: examples.Request, without: Sequence[str] = ()
 ) -> tuple[Scores, Extra]:
-    """Score a recogniser.
+    """Score a recogniser that is loaded.
 
     Returns:
         The scores, and figures that only this corpus has: `left_out` turns whose emotion
         the bundle does not know, and `ferplus_accuracy` for fer2013.
+
+    Raises:
+        UserError: The corpus cannot be read, or has no label that the recogniser knows.
     """
-    extra: Extra = {}
-    if dataset == "fer2013":
-        data = examples.read_dev_faces(request.path)
-        chosen = examples.faces(request, data)
-    elif dataset in examples.SPEECH:
-        chosen = examples.speech(request, examples.SPEECH[dataset])
-    else:
-        make = {
-            "meld": examples.meld,
-            "emorynlp": examples.emorynlp,
-            "composed": examples.composed,
-        }
-        chosen = make[dataset](request)
-    predicted = probabilities(recognizer, remove(chosen, without).dialogues).numpy()
-    truth = np.array(chosen.truth)
-    if (truth < 0).any():
-        extra["left_out"] = int((truth < 0).sum())
-    if dataset == "fer2013":
-        majority = examples.ferplus_truth(data, recognizer.labels)
-        known = majority >= 0
-        extra["ferplus_accuracy"] = float((predicted.argmax(1) == majority)[known].mean())
-        extra["ferplus_n"] = int(known.sum())
-    known = truth >= 0
-    return scores(recognizer.labels, truth[known], predicted[known]), extra
+    chosen = remove(examples.read(dataset, request), without)
+    scored = score(recognizer.model, recognizer.calibration, chosen)
+    return scored.predictions.scores(), scored.extra
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line, score, and print."""
+    """Parse the command line, score, and print; 2 for a mistake of the user's."""
     options = _parse(arguments)
     try:
-        spec = read_spec(options.bundle)
-        recognizer = Recognizer.load(
-            options.bundle,
-            base_model=resolve(options.base_model or spec.llm.base),
-            face_detector=None,
-            threads=options.threads,
-        )
-        request = examples.Request(
+        _refuse_contradictions(options)
+        evaluation = _session(options, sys.argv[1:] if arguments is None else arguments).run()
+        document = to_document(evaluation)
+        # Printed first: no file that cannot be written costs the figures.
+        if options.json:
+            print(json.dumps(document, allow_nan=False))
+        else:
+            _print(evaluation, Console())
+        _write_files(document, options.report, options.png)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _session(options: argparse.Namespace, words: Sequence[str]) -> Session:
+    about = About(
+        command=shlex.join(["python", "-m", "training.evaluate", *words]),
+        dataset=options.dataset,
+        path=str(options.path),
+        split=None,
+        without=tuple(options.without),
+        zero_shot=options.zero_shot,
+        words=options.transcripts,
+    )
+
+    def request(encoders: Encoders, labels: tuple[str, ...]) -> examples.Request:
+        return examples.Request(
             path=options.path,
-            encoders=recognizer.encoders,
-            labels=recognizer.labels,
+            encoders=encoders,
+            labels=labels,
             cache=options.cache,
             speakers=options.speakers,
             faces=options.faces,
             speech=tuple(options.speech or ()),
             seed=options.seed,
         )
-        result, extra = evaluate(recognizer, options.dataset, request, options.without)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if options.json:
-        print(json.dumps(to_json(result, extra)))
-    else:
-        print_table(result, Console(), extra)
-    return 0
+
+    return Session(
+        about=about,
+        bundles=tuple(options.bundles),
+        path=options.path,
+        cache=options.cache,
+        request=request,
+        split=options.split,
+        jobs=options.jobs,
+        base_model=options.base_model,
+        asr_model=options.asr_model,
+        threads=options.threads,
+    )
+
+
+def _refuse_contradictions(options: argparse.Namespace) -> None:
+    conversations = options.dataset in CONVERSATIONS
+    known = ", ".join(CONVERSATIONS)
+    if options.split and not conversations:
+        raise UserError(f"--split: {options.dataset} has none here; it is for {known}")
+    if options.transcripts != "human" and not conversations:
+        raise UserError(f"--transcripts {options.transcripts}: only for {known}")
+    if options.zero_shot and not conversations:
+        raise UserError(f"--zero-shot reads words alone: give one of {known}")
+    for flag, path in (("--report", options.report), ("--png", options.png)):
+        if path is not None and path.is_dir():
+            raise UserError(f"{flag} {path} is a folder: give the name of a file")
+
+
+def _print(evaluation: Evaluation, console: Console) -> None:
+    summary = evaluation.summary
+    print_table(summary.mean, console, summary.extra, summary.intervals, summary.deviation)
+    if evaluation.asr is not None:
+        print_comparison(summary.mean, evaluation.asr.mean, console, evaluation.difference or {})
+    if evaluation.heard is not None and evaluation.heard.errors.rate is not None:
+        console.print(f"word error rate {100 * evaluation.heard.errors.rate:.1f} %")
+
+
+def _write_files(document: dict[str, object], report: Path | None, png: Path | None) -> None:
+    try:
+        if report is not None:
+            write_page(report, evaluation_page(document))
+        if png is not None:
+            png.parent.mkdir(parents=True, exist_ok=True)
+            png.write_bytes(confusion_picture(document))
+    except OSError as error:
+        raise UserError(f"{error.filename}: {error.strerror}; the figures are above") from error
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -109,27 +161,66 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder, e.g. bundles/compact")
-    parser.add_argument("dataset", choices=DATASETS, metavar="DATASET", help=", ".join(DATASETS))
-    parser.add_argument("path", type=Path, metavar="PATH", help="file or folder of the corpus")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument(
+        "bundles", type=Path, nargs="+", metavar="BUNDLE", help="folder, e.g. bundles/compact"
+    )
+    names = ", ".join(examples.DATASETS)
+    parser.add_argument("dataset", choices=examples.DATASETS, metavar="DATASET", help=names)
+    parser.add_argument("path", type=Path, metavar="PATH", help="file or folder of the corpus")
+    _add_output(parser)
+    _add_what(parser)
+    _add_machine(parser)
+    return parser.parse_intermixed_args(arguments)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    output = parser.add_argument_group("what comes out")
+    output.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    output.add_argument("--report", type=Path, metavar="FILE", help="also write an HTML report")
+    output.add_argument("--png", type=Path, metavar="FILE", help="also write the confusion matrix")
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_argument_group("what is scored")
+    what.add_argument("--split", choices=SPLITS, help="of a corpus's folder; dev if not given")
+    what.add_argument(
         "--without", action="append", default=[], choices=MODALITIES, help="leave a modality out"
     )
-    parser.add_argument(
+    what.add_argument(
+        "--zero-shot",
+        action="store_true",
+        help="the base LLM without LoRA, adapters and encoders: words alone, not calibrated",
+    )
+    what.add_argument(
+        "--transcripts",
+        choices=WORDS,
+        default="human",
+        help="words of the corpus, of the live transcriber from the clips' sound, or both",
+    )
+    what.add_argument(
         "--speakers", help="of speech: 17-20,TP0 or the corpus's own dev or test speakers"
     )
-    parser.add_argument("--faces", type=Path, help="FER2013 for composed")
-    parser.add_argument(
+    what.add_argument("--faces", type=Path, help="FER2013 for composed")
+    what.add_argument(
         "--speech", type=Path, nargs="+", help="folders of speech corpora for composed"
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the composition")
-    parser.add_argument("--base-model", help="use this base LLM instead of the bundle's own name")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument(
-        "--cache", type=Path, default=cache_folder() / "features", help="of openSMILE functionals"
+    what.add_argument("--seed", type=int, default=1, help="of the composition")
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    machine = parser.add_argument_group("how")
+    machine.add_argument("--base-model", help="use this base LLM instead of the bundle's own name")
+    machine.add_argument(
+        "--asr-model", default="whisper-tiny.en", help="transcriber of --transcripts"
     )
-    return parser.parse_args(arguments)
+    machine.add_argument("--threads", type=int, default=2)
+    machine.add_argument("--jobs", type=int, default=2, help="processes that read clips")
+    machine.add_argument(
+        "--cache",
+        type=Path,
+        default=cache_folder() / "features",
+        help="of what is computed from media",
+    )
 
 
 if __name__ == "__main__":

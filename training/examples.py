@@ -55,10 +55,6 @@ class Request:
     """Of the bundle."""
     cache: Path
     """Folder of what is computed from media."""
-    split: str | None = None
-    """Of a corpus of conversations that is given as a folder; dev for None."""
-    jobs: int = 1
-    """Processes that read clips."""
     speakers: str | None = None
     """`17-20,TP0`, or `dev` or `test`; all for None."""
     faces: Path | None = None
@@ -83,8 +79,8 @@ def read(dataset: str, request: Request) -> Examples:
     if dataset in SPEECH:
         return speech(request, SPEECH[dataset], dataset)
     if dataset in CONVERSATIONS:
-        conversations = read_conversations(dataset, request.path, request.split)
-        turns = encode(conversations, request.encoders, request.cache, request.jobs)
+        conversations = read_conversations(dataset, request.path)
+        turns = encode(conversations, request.encoders, request.cache)
         return to_examples(conversations, turns, request.labels)
     if dataset == "composed":
         return composed(request)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
+from training.bootstrap import Difference, Interval, Intervals
 from training.metrics import Scores
 
 HEADLINES = {
@@ -44,34 +45,80 @@ def to_json(
 
 
 def print_table(
-    scores: Scores, console: Console, extra: Mapping[str, float | int | str] | None = None
+    scores: Scores,
+    console: Console,
+    extra: Mapping[str, float | int | str] | None = None,
+    intervals: Intervals | None = None,
+    deviation: Mapping[str, float] | None = None,
 ) -> None:
-    """Print the figures per label, then those over all, in percent."""
-    console.print(_class_table(scores))
-    console.print(_headline_table(scores, extra or {}))
+    """Print the figures per label, then those over all, in percent.
+
+    Args:
+        scores: What to print.
+        console: Where.
+        extra: More entries.
+        intervals: Of the figures, where they are known.
+        deviation: Of the figures over several runs.
+    """
+    console.print(_class_table(scores, intervals))
+    console.print(_headline_table(scores, extra or {}, intervals, deviation))
 
 
-def _class_table(scores: Scores) -> Table:
+def print_comparison(
+    first: Scores, second: Scores, console: Console, differences: Mapping[str, Difference]
+) -> None:
+    """Print the figures of the corpus's words, the recognised words, and the difference."""
+    table = Table(title="human and recognised words", title_justify="left")
+    table.add_column("")
+    for name in ("human", "recognised", "difference", "95 % interval", "p"):
+        table.add_column(name, justify="right")
+    for key, wording in HEADLINES.items():
+        shares = [_percent(getattr(one, key)) for one in (first, second)]
+        points = f"{100 * (getattr(second, key) - getattr(first, key)):+.1f}"
+        found = differences.get(key)
+        ends = f"{100 * found.low:+.1f} to {100 * found.high:+.1f}" if found else ""
+        table.add_row(wording, *shares, points, ends, f"{found.p_value:.3f}" if found else "")
+    console.print(table)
+
+
+def _class_table(scores: Scores, intervals: Intervals | None) -> Table:
     table = Table(title=f"{scores.n} examples", title_justify="left")
     table.add_column("emotion")
-    for name in ("precision", "recall", "F1", "examples"):
+    for name in ("precision", "recall", "F1"):
         table.add_column(name, justify="right")
+    if intervals:
+        table.add_column("95 % of F1", justify="right")
+    table.add_column("examples", justify="right")
     for label, figures in scores.per_class.items():
         shares = (figures.precision, figures.recall, figures.f1)
-        table.add_row(label, *(_percent(share) for share in shares), str(figures.support))
+        ends = [_ends(intervals.f1[label])] if intervals else []
+        table.add_row(label, *(_percent(share) for share in shares), *ends, str(figures.support))
     return table
 
 
-def _headline_table(scores: Scores, extra: Mapping[str, float | int | str]) -> Table:
-    table = Table(show_header=False)
+def _headline_table(
+    scores: Scores,
+    extra: Mapping[str, float | int | str],
+    intervals: Intervals | None,
+    deviation: Mapping[str, float] | None,
+) -> Table:
+    titles = ["95 % interval"] * bool(intervals) + ["deviation"] * bool(deviation)
+    table = Table(show_header=bool(titles))
     table.add_column()
-    table.add_column(justify="right")
+    for title in ("", *titles):
+        table.add_column(title, justify="right")
     for key, wording in HEADLINES.items():
-        table.add_row(wording, _percent(getattr(scores, key)))
+        ends = [_ends(intervals.figures[key])] if intervals else []
+        spread = [_percent(deviation[key])] if deviation else []
+        table.add_row(wording, _percent(getattr(scores, key)), *ends, *spread)
     for key, value in extra.items():
         shown = _percent(value) if isinstance(value, float) else str(value)
         table.add_row(key.replace("_", " "), shown)
     return table
+
+
+def _ends(interval: Interval | None) -> str:
+    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}" if interval else ""
 
 
 def _percent(share: float) -> str:

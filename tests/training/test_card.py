@@ -16,6 +16,8 @@ from export.bundle import write_manifest
 from training import card, evaluate
 from training.dev_sets import EVALUATIONS, Evaluation, Measured
 from training.metrics import scores
+from training.recipe import read_recipe
+from training.settings import Settings, Stage1Training
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def results() -> list[Measured]:
 
 def test_a_card_has_its_figures_and_the_commands(bundle: Path, results: list[Measured]) -> None:
     """Each evaluation stands with its command; figures are percent, missing ones are named."""
-    card.write_card(bundle, results, seed=7)
+    card.write_card(bundle, results, read_recipe("compact").settings, seed=7)
     text = (bundle / card.CARD).read_text()
     assert "| FER2013 PublicTest, faces, FER2013's label | 8 |" in text
     assert "| 87.5 |" in text  # accuracy: seven of eight
@@ -55,6 +57,8 @@ def test_a_card_has_its_figures_and_the_commands(bundle: Path, results: list[Mea
     assert "RAVDESS actors 17-20, English voices | not measured" in text
     assert "text 1.25" in text
     assert "seed 7" in text
+    assert "learning rate 0.0005" in text  # of stage 2
+    assert "alignment, is not trained." in text
     assert "Numbers in the weights: face encoder 0.01 million." in text
 
 
@@ -62,16 +66,25 @@ def test_a_card_fills_in_everything_and_names_no_local_path(
     bundle: Path, results: list[Measured]
 ) -> None:
     """Nothing of the template and nothing of this machine is left in the text."""
-    card.write_card(bundle, results, seed=1)
+    card.write_card(bundle, results, Settings(), seed=1)
     text = (bundle / card.CARD).read_text()
     assert "$" not in text
     assert str(bundle.parent) not in text
 
 
+def test_a_card_of_two_stages_says_so(bundle: Path, results: list[Measured]) -> None:
+    """With epochs of stage 1 the card has their settings."""
+    settings = Settings(stage1=Stage1Training(epochs=3))
+    card.write_card(bundle, results, settings, seed=1)
+    text = (bundle / card.CARD).read_text()
+    assert "alignment, was trained before it. Settings: epochs 3" in text
+    assert "not trained" not in text
+
+
 def test_a_bundle_is_sealed_with_its_card(bundle: Path, results: list[Measured]) -> None:
     """The manifest lists the card, so the bundle is accepted and has a new identity."""
     before = verify_bundle(bundle).sha256
-    manifest = card.write_card(bundle, results, seed=1)
+    manifest = card.write_card(bundle, results, Settings(), seed=1)
     assert verify_bundle(bundle) == manifest
     assert card.CARD in manifest.files
     assert manifest.sha256 != before
@@ -84,6 +97,7 @@ def test_a_command_can_be_typed(evaluation: Evaluation) -> None:
     assert words[:3] == ["python", "-m", "training.evaluate"]
     options = evaluate._parse(words[3:])
     assert options.dataset == evaluation.dataset
+    assert options.bundles == [Path("bundles/compact")]
     assert options.path == Path("data") / evaluation.path
     assert options.speakers == evaluation.speakers
     assert tuple(options.without) == evaluation.without

@@ -78,7 +78,7 @@ def read_conversations(corpus: str, path: Path, split: str | None = None) -> Con
 
 
 def encode(
-    conversations: Conversations, encoders: Encoders | None, cache: Path, jobs: int
+    conversations: Conversations, encoders: Encoders | None, cache: Path, jobs: int = 1
 ) -> tuple[tuple[TurnInputs, ...], ...]:
     """Turns with words, and with voice and pictures where the corpus has clips.
 

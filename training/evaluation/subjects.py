@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def load_subject(
     )
 
 
-def require_same_labels(bundles: list[Path]) -> None:
+def require_same_labels(bundles: Sequence[Path]) -> None:
     """Refuse bundles that cannot be averaged.
 
     Raises:

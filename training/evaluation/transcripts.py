@@ -34,8 +34,8 @@ class Transcripts:
 
     texts: tuple[str | None, ...]
     """In the order of the clips; None where there was no sound or no word was made out."""
-    unheard: int
-    """Clips without sound that could be read."""
+    sounded: tuple[bool, ...]
+    """Whether there was sound that could be read."""
 
 
 def transcribe(
@@ -59,19 +59,19 @@ def transcribe(
             "(docs/data.md), or leave --transcripts out"
         )
     transcriber = Transcriber(model, threads)
-    store = _Store(cache)
+    store = _Store(cache, model)
     texts: list[str | None] = []
-    unheard = 0
     with progress_bar() as bar:
         for cut in bar.track(cuts, description="transcribing"):
-            text = None if cut is None else _text(cut, transcriber, store, store.key(cut, model))
-            unheard += text is None
-            texts.append(text or None)
-    return Transcripts(tuple(texts), unheard)
+            texts.append(None if cut is None else _text(cut, transcriber, store))
+    return Transcripts(
+        tuple(text or None for text in texts), tuple(text is not None for text in texts)
+    )
 
 
-def _text(cut: MediaCut, transcriber: Transcriber, store: _Store, key: str) -> str | None:
-    """The words of a cut, none for an empty text; None where its sound cannot be read."""
+def _text(cut: MediaCut, transcriber: Transcriber, store: _Store) -> str | None:
+    """The words of a cut, empty where none was made out; None where it cannot be read."""
+    key = store.key(cut)
     if key not in store.known:
         heard = read_clip(Clip(None, cut), VideoSpec())
         for reason in heard.degraded:
@@ -83,22 +83,17 @@ def _text(cut: MediaCut, transcriber: Transcriber, store: _Store, key: str) -> s
 
 
 class _Store:
-    """Transcripts by key."""
+    """Transcripts of one transcriber by key."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, model: Path) -> None:
         self._path = folder / FILE_NAME
         self._hashes = MediaHashes(folder)
+        self._weights = self._hashes.digest(model / "model.bin")
         self.known = _read(self._path)
 
-    def key(self, cut: MediaCut, model: Path) -> str:
+    def key(self, cut: MediaCut) -> str:
         """Name of what is transcribed by what, 64 hexadecimal digits."""
-        parts = [
-            FORMAT,
-            self._hashes.digest(cut.path),
-            cut.start,
-            cut.end,
-            self._hashes.digest(model / "model.bin"),
-        ]
+        parts = [FORMAT, self._hashes.digest(cut.path), cut.start, cut.end, self._weights]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def add(self, key: str, text: str) -> None:
