@@ -78,7 +78,9 @@ def _clips(corpus: Corpus, split: str) -> dict[str, int]:
 
 
 def _probe_all(targets: Sequence[Target], jobs: int) -> list[Finding]:
-    findings = []
+    findings: list[Finding] = []
+    if not targets:
+        return findings
     with progress_bar() as progress:
         task = progress.add_task("reading clips", total=len(targets), note="")
         for target, faults in check_targets(targets, jobs):

@@ -55,6 +55,7 @@ PUBLISHED: Mapping[str, tuple[Published, ...]] = MappingProxyType(
             _published(("train", "dev"), IEMOCAP_LABELS, 452, 839, 1324, 933, 742, 1468),
             _published(("test",), IEMOCAP_LABELS, 143, 245, 384, 170, 299, 381),
         ),
+        # The csv files as published.
         "emorynlp": (
             _published(("train",), EMORYNLP_LABELS, 2485, 1677, 638, 551, 941, 785, 474),
             _published(("dev",), EMORYNLP_LABELS, 322, 205, 82, 70, 127, 97, 51),

@@ -67,8 +67,9 @@ def measure(cut: MediaCut, *, audio: bool, video: bool) -> Measured:
     media = _open(cut.path, audio=audio, video=video)
     try:
         origin = (media.container.start_time or 0) / _MICROSECONDS
+        declared = (media.container.duration or 0) / _MICROSECONDS
         meters: dict[int, _Meter] = {
-            track.index: _Meter(track, cut, origin)
+            track.index: _Meter(track, cut, origin, declared)
             for track in (media.audio, media.video)
             if track is not None
         }
@@ -129,8 +130,10 @@ def _packets(media: OpenMedia, meters: dict[int, _Meter]) -> Iterator[av.Packet[
 class _Meter:
     """Adds up the packets of one track."""
 
-    def __init__(self, track: AudioStream | VideoStream, cut: MediaCut, origin: float) -> None:
-        self._track, self._cut, self._origin = track, cut, origin
+    def __init__(
+        self, track: AudioStream | VideoStream, cut: MediaCut, origin: float, declared: float
+    ) -> None:
+        self._track, self._cut, self._origin, self._declared = track, cut, origin, declared
         self._sound = isinstance(track, AudioStream)
         self._decode_until = cut.start + DECODED_SECONDS
         self._first: float | None = None
@@ -169,9 +172,12 @@ class _Meter:
         return Track(seconds, self._packets, self._decoded, self.damaged, self._peak, self._lost())
 
     def _lost(self) -> float:
-        declared = self._track.duration
-        if self._cut.end is not None or declared is None or self._track.time_base is None:
+        if self._cut.end is not None:
             return 0.0
+        declared = self._track.duration
+        if declared is None or self._track.time_base is None:
+            # Only the file says how long it is, and one track may end before another.
+            return 0.0 if self._packets else self._declared
         first = self._track.start_time or 0
         ends = float((first + declared) * self._track.time_base) - self._origin
         return max(0.0, ends - self.time)

@@ -93,12 +93,15 @@ def _fault(
     """The kind of a track's worst fault and what was found."""
     if track.packets == 0 and cut.start > 0:
         return "mis-cut", f"ends before {cut.start:.2f} s"
+    if track.packets == 0 and track.lost_seconds > 0:
+        return "corrupt", f"has nothing of the {track.lost_seconds:.2f} s that it declares"
     if track.packets == 0 or track.seconds == 0:
         return "zero length", f"has a track of no {modality}"
     if track.decoded == 0:
         return "corrupt", f"has {modality} that cannot be decoded"
-    if track.damaged > max(1, DAMAGED_SHARE * track.packets):
-        return "corrupt", f"has {track.damaged} of {track.packets} damaged packets of {modality}"
+    tried = track.decoded + track.damaged
+    if track.damaged > max(1, DAMAGED_SHARE * tried):
+        return "corrupt", f"has {track.damaged} of {tried} damaged frames of {modality}"
     if track.lost_seconds > max(LOST_SECONDS, TOLERANCE_SHARE * track.seconds):
         return "corrupt", f"breaks off {track.lost_seconds:.2f} s before its end"
     return _wrong_length(track.seconds, expected) or _silence(modality, track)

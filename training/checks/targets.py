@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
-from stream.errors import UserError
 from training.checks.faults import MODALITIES, ClipFault, merge
 from training.checks.probe import inspect
 from training.datasets.clip import Clip
@@ -80,24 +79,39 @@ def check_targets(
 
     Args:
         targets: Utterances.
-        jobs: Processes; with 1 it is done in this one.
-
-    Raises:
-        UserError: If a clip makes a process crash.
+        jobs: Processes; with 1 it is done in this one, and a clip that crashes it ends the run.
     """
     if jobs == 1:
         yield from ((target, check_target(target)) for target in targets)
-        return
-    yield from zip(targets, _in_processes(targets, jobs), strict=True)
+    else:
+        yield from zip(targets, _in_processes(targets, jobs), strict=True)
 
 
-def _in_processes(targets: Iterable[Target], jobs: int) -> Iterator[tuple[ClipFault, ...]]:
-    # Not forked: decoders and their threads do not survive that.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+def _in_processes(targets: Sequence[Target], jobs: int) -> Iterator[tuple[ClipFault, ...]]:
+    """Probe with a pool, which is replaced when a clip crashes it."""
+    done = 0
+    while done < len(targets):
         try:
-            yield from pool.map(check_target, targets, chunksize=_CHUNK)
-        except BrokenProcessPool as error:
-            raise UserError(
-                "a process died while it read a clip, or memory ran out; run again with --jobs 1: "
-                "the progress bar then shows the clip"
-            ) from error
+            with _pool(jobs) as pool:
+                for faults in pool.map(check_target, targets[done:], chunksize=_CHUNK):
+                    done += 1
+                    yield faults
+        except BrokenProcessPool:
+            # Which of those under way it was shows when each has a process of its own.
+            suspects = targets[done : done + jobs * _CHUNK]
+            for target in suspects:
+                done += 1
+                yield _alone(target)
+
+
+def _alone(target: Target) -> tuple[ClipFault, ...]:
+    try:
+        with _pool(1) as pool:
+            return pool.submit(check_target, target).result()
+    except BrokenProcessPool:
+        return (ClipFault("corrupt", target.wanted, "makes the decoder crash"),)
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    # Not forked: decoders and their threads do not survive that.
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
