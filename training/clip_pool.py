@@ -1,8 +1,8 @@
 """Many small jobs over processes, of which a hostile file may kill one without ending the run.
 
 A codec that crashes takes its process along, and `concurrent.futures` then gives up the whole
-pool without saying which job it was. So the jobs that were under way are tried again one at a
-time, and the one that breaks its pool once more is the culprit.
+pool without saying which job it was. So where several were under way they are tried again one
+at a time, and the one that breaks its pool once more is the culprit.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ def map_isolated(
     waiting = deque(tasks)
     while waiting:
         suspects = deque((yield from _run(work, waiting, jobs)))
+        if len(suspects) == 1:
+            yield suspects.popleft(), None
         while suspects:
             culprits = yield from _run(work, suspects, 1)
             yield from ((culprit, None) for culprit in culprits)

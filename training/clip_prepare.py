@@ -139,11 +139,12 @@ def prepare(
         ClipTask(clips[key], key, store.folder, spec.video, spec.audio, detector) for key in missing
     ]
     _run(tasks, work, jobs, store)
+    made = sum(Counter(keys)[key] for key in missing)
     return PreparedReport(
         clips=len(keys),
         without_clip=sum(len(d.utterances) for d in dialogues) - len(found),
-        cached=sum(key not in set(missing) for key in keys),
-        made=len(missing),
+        cached=len(keys) - made,
+        made=made,
         flaws=tuple(_flaws(found, keys, store)),
         seconds=time.monotonic() - started,
         keys=tuple(keys),
