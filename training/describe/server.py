@@ -73,14 +73,22 @@ class _UnansweredError(Exception):
         reason: One line.
         down: Whether no other request would get one either.
         again: Whether the same request may get one later.
+        refused: Whether the server found fault with the request's form.
         retry_after: What the server says about when.
     """
 
     def __init__(
-        self, reason: str, *, down: bool = False, again: bool = False, retry_after: str = ""
+        self,
+        reason: str,
+        *,
+        down: bool = False,
+        again: bool = False,
+        refused: bool = False,
+        retry_after: str = "",
     ) -> None:
         super().__init__(reason)
-        self.down, self.again, self.retry_after = down, again, retry_after
+        self.down, self.again, self.refused = down, again, refused
+        self.retry_after = retry_after
 
 
 _Answer = Description | Failure
@@ -170,7 +178,7 @@ class ServerTeacher:
         try:
             return await self._persist(client, body)
         except _UnansweredError as error:
-            if error.down or error.again or not body.pop("response_format", None):
+            if not (error.refused and body.pop("response_format", None)):
                 raise
         answer = await self._persist(client, body)
         self._json_mode = False  # it was this that the server refused
@@ -244,6 +252,7 @@ def _refusal(response: httpx.Response, text: str) -> _UnansweredError:
         reason,
         down=status in _ABSENT,
         again=status in _ABSENT or status >= 500,
+        refused=status in (400, 422),
         retry_after=response.headers.get("Retry-After", ""),
     )
 
