@@ -39,7 +39,7 @@ def find_extras(corpus: Corpus) -> Mapping[str, tuple[Path, ...]]:
 
 def _files(folder: Path) -> list[Path]:
     """The files of a folder; none where a manifest names one that does not exist."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # which, unlike Path.is_dir, takes any name
         return []
     with os.scandir(folder) as entries:
         return sorted(folder / entry.name for entry in entries if entry.is_file())

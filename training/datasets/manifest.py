@@ -169,6 +169,8 @@ class Line:
             return ""
         if not isinstance(value, str) or (required and not value):
             raise self.error(f"{key} is {value!r}, expected text")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise self.error(f"{key} is {value!r}, which has half a character (a lone surrogate)")
         return value
 
     def _seconds(self, key: str) -> float | None:
