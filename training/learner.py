@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
@@ -66,23 +67,29 @@ def owner(recipe: Recipe, stage: str, seed: int) -> str:
 
 
 def save_learned(objectives: Objectives, out: Path, *, write: bool) -> None:
-    """Write LoRA (float16 is fine enough for it), adapters and placeholders.
+    """Write what was trained: LoRA (float16 is fine enough for it), adapters, placeholders.
 
     All processes must call it, as gathering shards is collective; one of them writes.
     """
     model = objectives.model
     parts: dict[str, dict[str, Tensor]] = {
-        LORA: {n: gathered(p).half() for n, p in model.llm.named_parameters() if p.requires_grad},
-        FUSION: {n: gathered(p) for n, p in model.fusion.state_dict().items()},
-        PLACEHOLDERS: {n: gathered(p) for n, p in objectives.placeholders.state_dict().items()},
+        LORA: {n: gathered(p).half() for n, p in model.llm.named_parameters() if p.requires_grad}
     }
+    for name, module in ((FUSION, model.fusion), (PLACEHOLDERS, objectives.placeholders)):
+        if any(p.requires_grad for p in module.parameters()):
+            parts[name] = {key: gathered(value) for key, value in module.state_dict().items()}
     if not write:
         return
-    out.mkdir(parents=True, exist_ok=True)
-    for name, tensors in parts.items():
-        partial = out / f"{name}.partial"
-        save_file(tensors, partial)
-        partial.replace(out / name)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, tensors in parts.items():
+            partial = out / f"{name}.partial"
+            save_file(tensors, partial)
+            partial.replace(out / name)
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{out}: weights could not be written ({error}): make room there"
+        ) from error
 
 
 @torch.no_grad()

@@ -101,9 +101,7 @@ class _Loop:
     def __init__(self, training: Training, runtime: Runtime) -> None:
         """Prepare the module for the processes, and read the last checkpoint."""
         self.training, self.runtime = training, runtime
-        self.wrapped, self.optimizer = runtime.accelerator.prepare(
-            training.objectives, training.optimizer
-        )
+        self.wrapped, self.optimizer = runtime.prepare(training.objectives, training.optimizer)
         self.progress = Progress()
         self._checkpoint = training.out / CHECKPOINT
         if self._checkpoint.exists():

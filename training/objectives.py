@@ -94,12 +94,22 @@ class Objectives(nn.Module):
             return self._scores(scored, frozen_inputs)
         described = [s for s in batch if isinstance(s, DescribedSequence)]
         none = torch.zeros((), device=self.model.device)
-        return torch.stack(
+        losses = torch.stack(
             [
                 self._emotion_loss(scored, frozen_inputs) if scored else none,
                 self._behaviour_loss(described) if described else none,
             ]
         )
+        return losses if frozen_inputs else losses + 0 * self._inputs_sum()
+
+    def _inputs_sum(self) -> Tensor:
+        """A sum over what embeds inputs, so that it has a gradient in every process.
+
+        A batch may lack a modality; shards are reduced together, so their processes must
+        agree on which parameters have one, if only of zero.
+        """
+        inputs = [*self.model.fusion.parameters(), *self.placeholders.parameters()]
+        return torch.stack([p.float().sum() for p in inputs if p.requires_grad]).sum()
 
     def _scores(self, batch: Sequence[TrainingSequence], frozen_inputs: bool) -> Tensor:
         scores: Tensor = self.model([s.turns for s in batch], frozen_inputs=frozen_inputs)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, gather_object
+from torch import nn
 
 from stream.errors import UserError
 from training.progress import console
@@ -29,7 +30,7 @@ class Runtime:
 
         Args:
             settings: Of the recipe.
-            out: TensorBoard's files go to `logs` in it.
+            out: Of the stage; TensorBoard's files go to `logs` beside it.
 
         Raises:
             UserError: Weights & Biases is asked for and not installed.
@@ -42,13 +43,21 @@ class Runtime:
         self.accelerator = Accelerator(
             cpu=not torch.cuda.is_available(),
             log_with=trackers,
-            project_dir=str(out),
+            project_dir=str(out.parent / "logs"),
             kwargs_handlers=[unused],
         )
         self.device = self.accelerator.device
         self.processes = self.accelerator.num_processes
         self.process = self.accelerator.process_index
         self.is_main = self.accelerator.is_main_process
+
+    def prepare(
+        self, module: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> tuple[nn.Module, torch.optim.Optimizer]:
+        """On the device of this process, replicated or sharded as the launcher says."""
+        prepared: tuple[nn.Module, torch.optim.Optimizer]
+        prepared = self.accelerator.prepare(module, optimizer)
+        return prepared
 
     def start_trackers(self, name: str, settings: Any) -> None:
         """Begin to log; `settings` is a dataclass of hyper-parameters."""

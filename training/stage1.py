@@ -41,16 +41,16 @@ def train(job: Job) -> None:
     torch.manual_seed(job.seed)
     runtime = Runtime(recipe.settings.trainer, out)
     objectives = build_learner(recipe)
+    objectives.model.fusion.requires_grad_(False)  # its tokens come with stage 2
     sources = Sources(job, objectives.model.prompt)
     described = sources.described("dev")
 
     def dev(wrapped: nn.Module, runtime: Runtime) -> float:
         return dev_log_likelihood(wrapped, objectives, described, runtime)
 
-    inputs = [*objectives.placeholders.parameters(), *objectives.model.fusion.parameters()]
     groups = [
         Group(lora_parameters(objectives), stage.learning_rate, weight_decay=stage.weight_decay),
-        Group(inputs, stage.learning_rate),
+        Group(list(objectives.placeholders.parameters()), stage.learning_rate),
     ]
     epochs = [
         Epoch(

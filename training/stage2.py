@@ -44,6 +44,7 @@ def train(job: Job) -> None:
     torch.manual_seed(job.seed)
     runtime = Runtime(recipe.settings.trainer, out)
     objectives = build_learner(recipe, start=stage1_result(job))
+    objectives.placeholders.requires_grad_(stage.joint)  # else real tokens take their place
     sources = Sources(job, objectives.model.prompt)
     if stage.class_weights == "balanced":
         objectives.class_weights = balanced_weights(sources.words("train"))
