@@ -21,7 +21,7 @@ from training.describe.description import Description, UtteranceKey
 from training.describe.reading import FrameReader, Sight, clip_reader, read_ahead
 from training.describe.records import Record, RecordFile
 from training.describe.teacher import Failure, Request, Teacher, TeacherDownError
-from training.describe.teachers import TeacherOptions, open_teacher
+from training.describe.teachers import REMEMBERING, TeacherOptions, open_teacher
 from training.describe.work import Task, tasks_of
 from training.progress import console, progress_bar
 from training.recipe import Recipe
@@ -104,7 +104,10 @@ def describe_recipe(
     tasks = tasks_of(open_corpus(recipe.corpus, data / recipe.corpus), splits, limit)
     read = clip_reader(recipe.spec.video, options.frames)
     with RecordFile(out) as file:  # locked and checked before a model is loaded, which takes long
-        return describe(tasks, open_teacher(options), file, read, effort or Effort())
+        remembers = options.kind in REMEMBERING
+        return describe(
+            tasks, open_teacher(options), file, read, effort or Effort(), remembers=remembers
+        )
 
 
 def describe(
@@ -113,6 +116,8 @@ def describe(
     file: RecordFile,
     read: FrameReader,
     effort: Effort,
+    *,
+    remembers: bool = False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Summary:
     """Describe utterances, batch by batch; every batch is on the disk before the next begins.
@@ -125,6 +130,8 @@ def describe(
         file: Where the lines go, and what is there already.
         read: Reads the pictures of a clip.
         effort: How hard to try.
+        remembers: Show the teacher a dialogue from its start, also where a run goes on in the
+            middle of one, so that it says the same as without the interruption.
         clock: The time now.
 
     Raises:
@@ -133,8 +140,8 @@ def describe(
     sights = read_ahead(tasks, read, lambda: teacher.batch)
     with closing(sights), progress_bar() as bar, _interruptible() as stop:
         run = _Run(teacher, file, effort, clock, bar, len(tasks))
-        unknown = run.leave_out_known(takewhile(lambda _: not stop.is_set(), sights))
-        while (batch := list(islice(unknown, teacher.batch))) and not stop.is_set():
+        wanted = run.wanted(takewhile(lambda _: not stop.is_set(), sights), remembers)
+        while (batch := list(islice(wanted, teacher.batch))) and not stop.is_set():
             run.work(batch)
     return run.summary
 
@@ -189,16 +196,24 @@ class _Run:
         self._bar = bar
         self._row = bar.add_task(teacher.name, total=total, note="")
 
-    def leave_out_known(self, sights: Iterable[Sight]) -> Iterator[Sight]:
-        """Those that no line of an earlier run answers."""
+    def wanted(self, sights: Iterable[Sight], remembers: bool) -> Iterator[Sight]:
+        """Those that no line of an earlier run answers.
+
+        For a teacher that remembers, also those before them in their dialogue.
+        """
+        before: list[Sight] = []
         for sight in sights:
-            known = self._file.latest.get(sight.request.key)
-            holds = known is not None and known.source == self._source(sight)
-            if holds and not (known and known.failure and self._effort.retry_failed):
-                self.summary.kept += 1
-                self._show()
-            else:
+            if before and _dialogue(before[0]) != _dialogue(sight):
+                before = []
+            if not self._holds(sight):
+                yield from before
                 yield sight
+                before = []
+                continue
+            self.summary.kept += 1
+            self._show()
+            if remembers:
+                before.append(sight)
 
     def work(self, batch: Sequence[Sight]) -> None:
         """Ask about a batch; what is settled is written down whatever happens meanwhile."""
@@ -206,10 +221,18 @@ class _Run:
             sight.request.key: (Failure(sight.reason), 0) for sight in batch if sight.reason
         }
         requests = [sight.request for sight in batch]
+        new = [sight for sight in batch if not self._holds(sight)]
         try:
             ask(self._teacher, requests, self._effort.attempts, settled)
         finally:
-            self._write(batch, settled)
+            self._write(new, settled)
+
+    def _holds(self, sight: Sight) -> bool:
+        """Whether there is a line already that answers the same question."""
+        known = self._file.latest.get(sight.request.key)
+        if known is None or known.source != self._source(sight):
+            return False
+        return not (known.failure and self._effort.retry_failed)
 
     def _write(self, batch: Sequence[Sight], settled: Settled) -> None:
         created = self._clock().isoformat(timespec="seconds")
@@ -230,6 +253,10 @@ class _Run:
         done = self.summary
         note = f"{done.described} described, {done.failed} failed"
         self._bar.update(self._row, completed=done.done, note=note)
+
+
+def _dialogue(sight: Sight) -> tuple[str, str]:
+    return sight.request.key.split, sight.request.key.dialogue
 
 
 @contextmanager

@@ -92,3 +92,6 @@ def _server(options: TeacherOptions) -> Teacher:
 TEACHERS: Mapping[str, Callable[[TeacherOptions], Teacher]] = MappingProxyType(
     {"measured": _measured, "vision": _vision, "server": _server}
 )
+
+REMEMBERING = frozenset({"measured"})
+"""Teachers whose answer depends on the utterances before in the same dialogue."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import av
 import numpy as np
 
 from stream.media import VideoFrame
@@ -47,6 +48,19 @@ def read(clip: Clip) -> Seen:
     """The pictures of a task's clip, without a file."""
     assert clip.video is not None
     return Seen(frames(int(clip.video.path.stem.partition("-")[2])))
+
+
+def write_clip(path: Path, seconds: int = 4, fps: int = 10) -> Path:
+    """A film without sound in which a bright bar moves to the right."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for step in range(seconds * fps):
+            image = np.full((48, 64, 3), 40, np.uint8)
+            image[:, step % 56 : step % 56 + 8] = 220
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
 
 
 @dataclass
