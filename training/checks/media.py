@@ -199,7 +199,7 @@ class _Meter:
             self.damaged += 1
             return
         try:
-            for frame in self._track.codec_context.decode(packet):  # type: ignore[arg-type]
+            for frame in self._track.codec_context.decode(packet):
                 self._decoded += 1
                 self.damaged += bool(frame.is_corrupt)
                 if isinstance(frame, av.AudioFrame):
@@ -218,5 +218,5 @@ def _peak(frame: av.AudioFrame) -> float:
     values = np.nan_to_num(samples.astype(np.float64), posinf=0.0, neginf=0.0)
     if samples.dtype == np.uint8:
         return float(np.abs(values - 128).max() / 128)
-    scale = np.iinfo(samples.dtype).max if np.issubdtype(samples.dtype, np.integer) else 1.0
+    scale = 2.0 ** (8 * samples.itemsize - 1) if samples.dtype.kind == "i" else 1.0
     return float(np.abs(values).max() / scale)
