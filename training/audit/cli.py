@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "descriptions", nargs="?", type=Path, help="what training.describe wrote, JSONL"
     )
-    parser.add_argument("--data", type=Path, help="folder of the corpus")
+    parser.add_argument("--data", type=Path, help="folder of corpora (docs/data.md)")
     parser.add_argument("--out", type=Path, default=Path("audit.html"), help="the page")
     parser.add_argument("--sample", type=_positive, default=50, help="descriptions to judge")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
@@ -88,7 +88,7 @@ def _audit(options: argparse.Namespace) -> None:
 
     recipe = read_recipe(options.recipe)
     descriptions = read_descriptions(options.descriptions)
-    corpus = open_corpus(recipe.corpus, options.data)
+    corpus = open_corpus(recipe.corpus, options.data / recipe.corpus)
     items = join(corpus, descriptions)
     figures = statistics(corpus, items, options.seed)
     chosen = sample(items, options.sample, options.seed)

@@ -14,6 +14,7 @@ from training.audit.items import Item
 from training.audit.leakage import emotion_words, names_label
 from training.audit.proportion import Proportion
 from training.audit.text import ngrams, words
+from training.datasets.dialogues import DialogueUtterance
 
 MINIMUM = 20
 """Descriptions of a person or group below which a share says nothing."""
@@ -37,8 +38,8 @@ class Group:
     """Figures over the descriptions of one person or group."""
 
     name: str
-    n: int
-    """Descriptions."""
+    described: Proportion
+    """Utterances with a description, of all of theirs in the splits that were described."""
     mean_words: float
     """Length in words."""
     distinct_2: float
@@ -51,32 +52,37 @@ class Group:
     """Descriptions whose facial expression is empty or says that no face can be seen."""
 
 
-def _gender(item: Item) -> str | None:
+def _gender(speaker: str) -> str | None:
     """Female or male, as the id of a speaker of IEMOCAP has it."""
-    found = _IEMOCAP_SPEAKER.fullmatch(item.speaker)
+    found = _IEMOCAP_SPEAKER.fullmatch(speaker)
     return {"F": "female", "M": "male"}[found[1]] if found else None
 
 
-COLUMNS: Mapping[str, Mapping[str, Callable[[Item], str | None]]] = MappingProxyType(
+GroupOf = Callable[[str], str | None]
+"""The group of a speaker; None where the name does not tell."""
+
+COLUMNS: Mapping[str, Mapping[str, GroupOf]] = MappingProxyType(
     {"iemocap": MappingProxyType({"gender": _gender})}
 )
 """By corpus: what else than the speaker its people can be grouped by."""
 
 
-def group_tables(corpus: str, items: Sequence[Item], seed: int = 1) -> dict[str, tuple[Group, ...]]:
+def group_tables(
+    corpus: str, items: Sequence[Item], undescribed: Sequence[DialogueUtterance], seed: int = 1
+) -> dict[str, tuple[Group, ...]]:
     """Figures by speaker, and by what else is known of the speakers of a corpus.
 
     Args:
         corpus: Its name.
         items: Descriptions of all splits.
+        undescribed: Utterances of the same splits without one.
         seed: Of the choice of descriptions for distinct-2.
 
     Returns:
-        By grouping; in a table the largest groups first, each of at least `MINIMUM`.
+        By grouping; in a table the largest groups first, each of at least `MINIMUM` descriptions.
     """
-    by: dict[str, Callable[[Item], str | None]] = {"speaker": lambda item: item.speaker}
-    by |= COLUMNS.get(corpus, {})
-    return {name: _table(items, key, seed) for name, key in by.items()}
+    by: dict[str, GroupOf] = {"speaker": str, **COLUMNS.get(corpus, {})}
+    return {name: _table(items, undescribed, group_of, seed) for name, group_of in by.items()}
 
 
 def shows_no_face(item: Item) -> bool:
@@ -86,24 +92,30 @@ def shows_no_face(item: Item) -> bool:
 
 
 def _table(
-    items: Sequence[Item], key: Callable[[Item], str | None], seed: int
+    items: Sequence[Item],
+    undescribed: Sequence[DialogueUtterance],
+    group_of: GroupOf,
+    seed: int,
 ) -> tuple[Group, ...]:
-    named = [(name, item) for item in items if (name := key(item)) is not None]
-    counts = Counter(name for name, _ in named).most_common(MAXIMUM)
-    members = {name: [item for n, item in named if n == name] for name, n in counts if n >= MINIMUM}
-    bigrams = {name: _bigrams(group) for name, group in members.items()}
-    limit = min(bigrams.values(), default=0)
-    return tuple(_group(name, group, limit, seed) for name, group in members.items())
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        if (name := group_of(item.speaker)) is not None:
+            groups.setdefault(name, []).append(item)
+    lacking = Counter(group_of(utterance.speaker) for utterance in undescribed)
+    large = [name for name in groups if len(groups[name]) >= MINIMUM]
+    shown = sorted(large, key=lambda name: -len(groups[name]))[:MAXIMUM]
+    bigrams = min((_bigrams(groups[name]) for name in shown), default=0)
+    return tuple(_group(name, groups[name], lacking[name], bigrams, seed) for name in shown)
 
 
-def _group(name: str, items: Sequence[Item], bigrams: int, seed: int) -> Group:
+def _group(name: str, items: Sequence[Item], lacking: int, bigrams: int, seed: int) -> Group:
     texts = [item.text for item in items]
     lengths = [len(words(text)) for text in texts]
     # Neighbours in a dialogue are alike: take the bigrams from all over the corpus.
     shuffled = random.Random(seed).sample(texts, len(texts))
     return Group(
         name=name,
-        n=len(items),
+        described=Proportion(len(items), len(items) + lacking),
         mean_words=sum(lengths) / len(items),
         distinct_2=distinct(shuffled, 2, bigrams),
         emotion_words=Proportion.of(bool(emotion_words(item)) for item in items),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from stream.errors import UserError
@@ -79,6 +79,22 @@ def join(
     if not items:
         raise UserError("there is no description to audit; write some with training.describe")
     return items
+
+
+def undescribed(corpus: Corpus, items: Sequence[Item]) -> list[DialogueUtterance]:
+    """Utterances without a description, of the splits that have any.
+
+    The teacher failed at them, they have no pictures, or it was not asked.
+    """
+    splits = dict.fromkeys(item.key.split for item in items)
+    described = {(item.dialogue, item.key.utterance) for item in items}
+    return [
+        utterance
+        for split in splits
+        for dialogue in corpus.splits[split]
+        for utterance in dialogue.utterances
+        if ((split, dialogue.id), utterance.utterance_id) not in described
+    ]
 
 
 def _refuse_strangers(

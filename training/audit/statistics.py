@@ -10,12 +10,11 @@ import numpy as np
 
 from training.audit.diversity import Diversity, diversity
 from training.audit.groups import Group, group_tables
-from training.audit.items import Item
+from training.audit.items import Item, undescribed
 from training.audit.leakage import Leakage, leakage
 from training.audit.proportion import Proportion
 from training.audit.text import words
 from training.datasets.corpus import Corpus
-from training.datasets.dialogues import Dialogue
 from training.describe.description import PARTS
 
 
@@ -56,18 +55,18 @@ def statistics(corpus: Corpus, items: Sequence[Item], seed: int = 1) -> Statisti
         items: All descriptions, at least one.
         seed: Of samples and folds.
     """
-    splits = [corpus.splits[name] for name in dict.fromkeys(item.key.split for item in items)]
+    lacking = undescribed(corpus, items)
     texts = {part: [getattr(item.description, part) for item in items] for part in PARTS}
     # Line ends, as a part may lack its full stop.
     texts["all"] = ["\n".join(parts) for parts in zip(*texts.values(), strict=True)]
     return Statistics(
         corpus=corpus.name,
         described=len(items),
-        undescribed=sum(map(_utterances, splits)) - len(items),
+        undescribed=len(lacking),
         lengths={name: lengths(column) for name, column in texts.items()},
         diversity={name: diversity(column, seed) for name, column in texts.items()},
         leakage=leakage(items, corpus.labels, seed),
-        groups=group_tables(corpus.name, items, seed),
+        groups=group_tables(corpus.name, items, lacking, seed),
     )
 
 
@@ -80,10 +79,6 @@ def lengths(texts: Sequence[str]) -> Lengths:
         quantiles=(low, early, middle, late, high),
         empty=Proportion.of(count == 0 for count in counts),
     )
-
-
-def _utterances(dialogues: Sequence[Dialogue]) -> int:
-    return sum(len(dialogue.utterances) for dialogue in dialogues)
 
 
 def to_json(value: Any) -> Any:

@@ -22,8 +22,8 @@ Audit = Callable[..., int]
 
 @pytest.fixture
 def data(tmp_path: Path, video: Path) -> Path:
-    """A copy of MELD's dev split: six dialogues of two utterances, one with a clip."""
-    folder = tmp_path / "data"
+    """A folder with MELD's dev split: six dialogues of two utterances, one with a clip."""
+    folder = tmp_path / "data" / "meld"
     clips = folder / "dev" / "dev_splits_complete"
     clips.mkdir(parents=True)
     shutil.copy(video, clips / "dia0_utt0.mp4")
@@ -40,7 +40,7 @@ def data(tmp_path: Path, video: Path) -> Path:
             words = "</script><script>alert(1)</script>" if number == 3 else "Oh!"
             row = (number, words, "Ross", label, "positive", number // 2, number % 2, *times)
             table.writerow(row)
-    return folder
+    return folder.parent
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def descriptions(data: Path, tmp_path: Path) -> Path:
     """What a teacher wrote of them; one failed."""
     path = tmp_path / "descriptions.jsonl"
     with RecordFile(path) as file:
-        for dialogue in open_corpus("meld", data).splits["dev"]:
+        for dialogue in open_corpus("meld", data / "meld").splits["dev"]:
             for utterance in dialogue.utterances:
                 key = UtteranceKey("meld", "dev", dialogue.id, utterance.utterance_id)
                 failed = key.dialogue == "5" and key.utterance == 1

@@ -21,9 +21,12 @@ def test_figures_of_a_speaker_by_hand(make_item: MakeItem) -> None:
         *(make_item(speaker="Cy") for _ in range(MINIMUM - 1)),
     ]
 
-    ann, ben = group_tables("meld", items)["speaker"]
+    lacking = [items[0].utterance] * 10
 
-    assert (ann.name, ann.n, ann.mean_words) == ("Ann", 2 * MINIMUM, 3.0)
+    ann, ben = group_tables("meld", items, lacking)["speaker"]
+
+    assert (ann.name, ann.mean_words) == ("Ann", 3.0)
+    assert ann.described == Proportion(2 * MINIMUM, 2 * MINIMUM + 10)
     assert ann.emotion_words == Proportion(MINIMUM, 2 * MINIMUM)
     assert ann.gold_label == Proportion(MINIMUM, MINIMUM)
     assert ann.no_face == Proportion(MINIMUM, 2 * MINIMUM)
@@ -41,7 +44,7 @@ def test_distinct_2_does_not_depend_on_how_much_somebody_says(make_item: MakeIte
 
     items = some("much", 400) + some("little", 40)
 
-    much, little = group_tables("meld", items)["speaker"]
+    much, little = group_tables("meld", items, [])["speaker"]
 
     assert much.distinct_2 == pytest.approx(little.distinct_2, rel=0.2)
 
@@ -50,7 +53,7 @@ def test_only_the_largest_groups_are_shown(make_item: MakeItem) -> None:
     """A table stays readable."""
     items = [make_item(speaker=f"s{i}") for i in range(MAXIMUM + 3) for _ in range(MINIMUM + i)]
 
-    rows = group_tables("meld", items)["speaker"]
+    rows = group_tables("meld", items, [])["speaker"]
 
     assert [row.name for row in rows] == [f"s{i}" for i in range(MAXIMUM + 2, 2, -1)]
 
@@ -60,13 +63,13 @@ def test_iemocap_has_gender(make_item: MakeItem) -> None:
     speakers = ("Ses01_F", "Ses05_F", "Ses03_M", "Ses02_M")
     items = [make_item(speaker=speaker) for speaker in speakers for _ in range(MINIMUM)]
 
-    tables = group_tables("iemocap", items)
+    tables = group_tables("iemocap", items, [])
 
-    assert {row.name: row.n for row in tables["gender"]} == {
+    assert {row.name: row.described.count for row in tables["gender"]} == {
         "female": 2 * MINIMUM,
         "male": 2 * MINIMUM,
     }
-    assert list(group_tables("meld", items)) == ["speaker"]
+    assert list(group_tables("meld", items, [])) == ["speaker"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from stream.errors import UserError
-from training.audit.items import join
+from training.audit.items import join, undescribed
 from training.datasets.corpus import Corpus
 from training.datasets.dialogues import Dialogue, DialogueUtterance
 from training.describe.description import Description, UtteranceKey
@@ -46,6 +46,15 @@ def test_the_turns_before_and_none_after() -> None:
     (item,) = join(CORPUS, {key: BROWS}, context=2)
 
     assert [turn.utterance_id for turn in item.context] == [5, 6]
+
+
+def test_utterances_without_a_description() -> None:
+    """Those of the described splits; dev has the same dialogue id and was not asked for."""
+    keys = [UtteranceKey("meld", "train", "0", number) for number in (3, 4, 6)]
+
+    lacking = undescribed(CORPUS, join(CORPUS, dict.fromkeys(keys, BROWS)))
+
+    assert [utterance.utterance_id for utterance in lacking] == [5, 7, 8]
 
 
 def test_descriptions_of_another_corpus_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -25,7 +26,7 @@ def items(make_item: MakeItem) -> list[Item]:
 
 def _corpus(items: list[Item], more: int) -> Corpus:
     """The utterances of the items and some that nobody described, and an untouched split."""
-    extra = [items[0].utterance] * more
+    extra = [replace(items[0].utterance, utterance_id=100 + i) for i in range(more)]
     dialogue = Dialogue("d0", (*(item.utterance for item in items), *extra))
     return Corpus("meld", ("joy", "anger"), {"dev": (dialogue,), "test": (dialogue,)})
 
