@@ -1,0 +1,1 @@
+"""Measurements of claims that this project makes about its speed."""
