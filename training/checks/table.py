@@ -111,11 +111,15 @@ def _left_out(result: Result) -> str:
 def _verdict(result: Result) -> str:
     known = len(result.findings) - len(result.unknown)
     if result.usable:
-        return f"Usable: {known} known faults." if known else "Usable: no faults."
-    problems = [f"{len(result.unknown)} unknown faults"] if result.unknown else []
+        return f"Usable: {_number(known, 'known')}." if known else "Usable: no faults."
+    problems = [_number(len(result.unknown), "unknown")] if result.unknown else []
     if result.differences:
         problems.append("other numbers than published")
     return (
         f"Not as published: {' and '.join(problems)}. Unpack or download it again; training also "
         "runs without the clips above."
     )
+
+
+def _number(faults: int, kind: str) -> str:
+    return f"{faults:,} {kind} fault{'' if faults == 1 else 's'}"

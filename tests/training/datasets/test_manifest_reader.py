@@ -216,3 +216,13 @@ def test_missing_manifest(tmp_path: Path) -> None:
     """A folder without one is refused with the layout."""
     with pytest.raises(UserError, match=r"no manifest\.jsonl(.|\n)*my-data/"):
         open_manifest(tmp_path)
+
+
+def test_the_example_of_the_documents(tmp_path: Path) -> None:
+    """The manifest in docs/data.md can be opened as it stands there."""
+    text = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+    example = text[text.index('{"labels"') :].partition("```")[0]
+    (tmp_path / "manifest.jsonl").write_text(example, encoding="utf-8")
+    corpus = open_manifest(tmp_path)
+    assert corpus.labels == ("calm", "tense", "glad")
+    assert {split: len(found) for split, found in corpus.splits.items()} == {"train": 1, "dev": 1}
