@@ -1,155 +1,202 @@
-"""Stage 2 learns, resumes in the middle of an epoch, and spends tokens as it is told."""
+"""Stage 2 learns, resumes wherever it is killed, and goes on with what stage 1 taught."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_model import random_dialogues, random_turn
 
-from engine.model.model import EmotionModel
-from engine.model.spec import ModelSpec
-from training import stage2
+from stream.errors import UserError
+from training import loop, stage1, stage2
 from training.checkpoint import save_checkpoint
-from training.compose import (
-    Bank,
-    Banks,
-    Dropout,
-    Sample,
-    TrainingSequence,
-    compose,
-    drop_modalities,
-    solo_sequences,
-)
-from training.corpora import Corpora
-from training.datasets.meld import read_meld
+from training.describe.description import Description
+from training.learner import build_learner
+from training.objectives import Objectives
+from training.schedule import make_optimizer, set_learning_rates
+from training.script import Job
+from training.settings import Stage2Training
 from training.smoke import Smoke
-from training.stage2 import (
-    Stage2Training,
-    build_model,
-    make_batches,
-    make_optimizer,
-    set_learning_rates,
-    train_step,
-)
+from training.sources import DESCRIPTIONS
 
-OPTIONS = Stage2Training(text_epochs=1, composed_epochs=1, batch_tokens=200, save_every=2)
+Train = Callable[[Job], None]
 
 
-def banks(spec: ModelSpec) -> Banks:
-    """Two random voices and faces of each label."""
-    turns = {label: [random_turn(spec, 10 * label + k) for k in range(2)] for label in range(7)}
-
-    def bank(name: str) -> Bank:
-        return {
-            label: [
-                Sample(getattr(t, name), getattr(t, f"{name}_scores"), torch.eye(7)[label])
-                for t in own
-            ]
-            for label, own in turns.items()
-        }
-
-    return Banks(voices=bank("audio"), faces=bank("video"))
-
-
-def fresh_model(spec: ModelSpec) -> EmotionModel:
-    """With the weights that a seed gives."""
-    torch.manual_seed(OPTIONS.seed)
-    return build_model(spec)
-
-
-def fit(smoke: Smoke, out: Path) -> None:
-    """Both kinds of epoch on the synthesised dialogues."""
-    corpora, drawn = Corpora.below(smoke.data), banks(smoke.spec)
-    dialogues = read_meld(corpora.meld_train)
-
-    def composed(rng: random.Random) -> list[TrainingSequence]:
-        made = [
-            drop_modalities(compose(dialogue, drawn, rng), Dropout(), rng) for dialogue in dialogues
-        ]
-        return made + solo_sequences(drawn, 3, rng, turns=2)
-
-    dev = read_meld(corpora.meld_dev)
-    stage2.fit(fresh_model(smoke.spec), dialogues, dev, composed, OPTIONS, out)
+@pytest.fixture(scope="module")
+def described(tiny_job: Job, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A teacher's file with a description for every utterance of the synthesised corpus."""
+    path = tmp_path_factory.mktemp("teacher") / DESCRIPTIONS
+    lines = []
+    for split, dialogues in (("train", 12), ("dev", 6)):
+        for dialogue in range(dialogues):
+            for utterance in range(4):
+                said = Description(f"raises the brows {utterance} times", "nods", "sits upright")
+                lines.append(
+                    json.dumps(
+                        {
+                            "corpus": "meld",
+                            "split": split,
+                            "dialogue": str(dialogue),
+                            "utterance": utterance,
+                            "model": "none",
+                            "prompt_version": "1",
+                            "frames": "0" * 64,
+                            "attempts": 1,
+                            "created": "2026-01-01T00:00:00Z",
+                            "description": dataclasses.asdict(said),
+                        }
+                    )
+                )
+    path.write_text("\n".join(lines) + "\n")
+    return path
 
 
+@pytest.fixture
+def fresh(tiny_job: Job, described: Path, tmp_path: Path) -> Callable[[str], Job]:
+    """Makes jobs of the whole smoke recipe, in small batches, with the encoders there."""
+    recipe = tiny_job.recipe.with_settings(
+        stage1={"epochs": 1, "batch_tokens": 300, "learning_rate": 1e-2},
+        stage2={"batch_tokens": 200, "clip_epochs": 1},
+        trainer={"save_every": 2},
+    )
+
+    def make(name: str) -> Job:
+        runs = tmp_path / name
+        if not runs.exists():
+            runs.mkdir()
+            for part in ("face", "speech"):
+                (runs / part).symlink_to(tiny_job.runs / part)
+            shutil.copy(described, runs)
+        return dataclasses.replace(tiny_job, recipe=recipe, runs=runs)
+
+    return make
+
+
+def both(job: Job) -> None:
+    """Stage 1, then stage 2."""
+    stage1.train(job)
+    stage2.train(job)
+
+
+@pytest.mark.slow
 def test_a_killed_training_ends_with_the_same_weights(
-    smoke: Smoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fresh: Callable[[str], Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed in the middle of both epochs and between them: all state at the end is equal."""
-    fit(smoke, tmp_path / "whole")
+    """Killed after every checkpoint of both stages: all state at the end is equal, bit for bit."""
+    both(fresh("whole"))
     killed_at = []
 
-    def save_and_die(path: Path, modules: object, optimizer: object, progress: dict) -> None:  # type: ignore[type-arg]
-        save_checkpoint(path, modules, optimizer, progress)  # type: ignore[arg-type]
-        killed_at.append((progress["epoch"], progress["step"]))
+    def save_and_die(path: Path, *arguments: object, **options: object) -> None:
+        save_checkpoint(path, *arguments, **options)  # type: ignore[arg-type]
+        progress = arguments[2]
+        killed_at.append((path.parent.name, progress["epoch"], progress["step"]))  # type: ignore[index]
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage2, "save_checkpoint", save_and_die)
-        while (2, 0) not in killed_at:
+        patch.setattr(loop, "save_checkpoint", save_and_die)
+        while ("stage2", 3, 0) not in killed_at:
             with pytest.raises(KeyboardInterrupt):
-                fit(smoke, tmp_path / "killed")
+                both(fresh("killed"))
             assert len(killed_at) == len(set(killed_at)), "no progress since the last kill"
-    fit(smoke, tmp_path / "killed")
-    assert {(0, 2), (1, 0), (1, 2)} <= set(killed_at)
-    for name in ("last.safetensors", "lora.safetensors", "fusion.safetensors"):
-        resumed = load_file(tmp_path / "killed" / name)
-        expected = load_file(tmp_path / "whole" / name)
+    both(fresh("killed"))
+    assert {("stage1", 0, 2), ("stage1", 1, 0), ("stage2", 0, 2), ("stage2", 2, 2)} <= set(
+        killed_at
+    )
+    for name in ("stage1/last", "stage1/lora", "stage2/last", "stage2/lora", "stage2/fusion"):
+        resumed = load_file(fresh("killed").runs / f"{name}.safetensors")
+        expected = load_file(fresh("whole").runs / f"{name}.safetensors")
         assert resumed.keys() == expected.keys()
         for key, value in expected.items():
             assert torch.equal(resumed[key], value), f"{name} {key}"
-
-
-def sequences(spec: ModelSpec) -> list[TrainingSequence]:
-    """Seven turns of seven labels."""
-    labels = torch.eye(7)
-    made, used = [], 0
-    for turns in random_dialogues(spec):
-        made.append(TrainingSequence(tuple(turns), labels[used : used + len(turns)]))
-        used += len(turns)
-    return made
-
-
-def test_the_loss_falls(smoke: Smoke) -> None:
-    """Seven turns are learnt by heart in a few steps."""
-    model = fresh_model(smoke.spec)
-    options = dataclasses.replace(OPTIONS, text_epochs=0)
-    optimizer = make_optimizer(model, options)
-    set_learning_rates(optimizer, 0.1)
-    batch = sequences(smoke.spec)
-    losses = [train_step(model, batch, optimizer, frozen=False) for _ in range(40)]
-    assert losses[0] > 1.2
-    assert losses[-1] < losses[0] / 2
-
-
-@pytest.mark.parametrize("frozen", [True, False])
-def test_words_alone_do_not_move_the_adapters(smoke: Smoke, frozen: bool) -> None:
-    """In the text epochs only LoRA learns; afterwards everything does, and can again."""
-    model = fresh_model(smoke.spec)
-    optimizer = make_optimizer(model, dataclasses.replace(OPTIONS, text_epochs=0))
-    set_learning_rates(optimizer, 0.1)
-    before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    for _ in range(2):
-        train_step(model, sequences(smoke.spec), optimizer, frozen)
-    moved = {n for n, p in model.named_parameters() if not torch.equal(p, before[n])}
-    trained = {name for name, p in model.named_parameters() if p.requires_grad}
-    assert moved == {name for name in trained if not (frozen and name.startswith("fusion"))}
-
-
-def test_learning_rates_rise_and_fall(smoke: Smoke) -> None:
-    """LoRA over the whole training, adapters and evidence over its composed part."""
-    options = Stage2Training(text_epochs=2, composed_epochs=1)
-    optimizer = make_optimizer(fresh_model(smoke.spec), options)
-    peaks = (
-        options.learning_rate,
-        options.adapter_learning_rate,
-        options.evidence_learning_rate,
+    one, other = (
+        json.loads((fresh(name).runs / "stage2/training.json").read_text())
+        for name in ("whole", "killed")
     )
+    assert other["epochs"] == one["epochs"]
+    assert other["chosen"] == one["chosen"]
+    for key in ("tokens", "padded_tokens", "updates", "flops"):
+        assert other["stages"][0][key] == one["stages"][0][key] > 0
+
+
+def test_stage_2_goes_on_with_what_stage_1_taught(fresh: Callable[[str], Job]) -> None:
+    """LoRA starts where stage 1 left it; without stage 1 a line says what to run."""
+    job = fresh("two-stage")
+    with pytest.raises(UserError, match=r"lora\.safetensors is missing: run .*training\.stage1"):
+        stage2.train(job)
+    stage1.train(job)
+    taught = load_file(job.runs / "stage1" / "lora.safetensors")
+    started = build_learner(job.recipe, start=stage2.stage1_result(job))
+    own = {n: p for n, p in started.model.llm.named_parameters() if p.requires_grad}
+    assert any(value.abs().max() > 0 for name, value in taught.items() if "lora_B" in name)
+    for name, value in taught.items():
+        assert torch.equal(own[name], value.float())
+    assert set(load_file(job.runs / "stage1" / "placeholders.safetensors")) == {"audio", "video"}
+
+
+def test_single_stage_learns_both_at_once(fresh: Callable[[str], Job]) -> None:
+    """Without stage 1, descriptions and emotions in the same epochs; placeholders are trained."""
+    job = fresh("joint")
+    recipe = job.recipe.with_settings(stage2={"joint": True, "text_epochs": 0, "clip_epochs": 0})
+    stage2.train(dataclasses.replace(job, recipe=recipe))
+    assert set(load_file(job.runs / "stage2" / "placeholders.safetensors")) == {"audio", "video"}
+    (epoch,) = json.loads((job.runs / "stage2/training.json").read_text())["epochs"]
+    assert epoch["loss"] > 5  # a description's token out of the whole vocabulary, and an emotion
+
+
+def test_undescribed_utterances_are_named(fresh: Callable[[str], Job]) -> None:
+    """Stage 1 without a teacher's file for its splits says which command writes one."""
+    job = fresh("undescribed")
+    path = job.runs / DESCRIPTIONS
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line for line in lines if '"train"' in line) + "\n")
+    with pytest.raises(UserError, match=r"describes no utterance of meld dev: run .*describe"):
+        stage1.train(job)
+
+
+def test_balanced_classes_change_the_loss(fresh: Callable[[str], Job]) -> None:
+    """The flag reaches the training."""
+    losses = {}
+    for kind in ("none", "balanced"):
+        job = fresh(kind)
+        settings = {"class_weights": kind, "composed_epochs": 0, "clip_epochs": 0}
+        recipe = job.recipe.with_settings(stage1={"epochs": 0}, stage2=settings)
+        stage2.train(dataclasses.replace(job, recipe=recipe))
+        (epoch,) = json.loads((job.runs / "stage2/training.json").read_text())["epochs"]
+        losses[kind] = epoch["loss"]
+    assert losses["none"] != pytest.approx(losses["balanced"], abs=1e-6)
+
+
+def test_a_corpus_without_clips_has_no_clip_epochs(
+    fresh: Callable[[str], Job], tmp_path: Path
+) -> None:
+    """A recipe for clips says where they belong, and does not train on words in secret."""
+    job = fresh("textual")
+    data = tmp_path / "data"
+    (data / "meld").mkdir(parents=True)
+    for name in ("train_sent_emo.csv", "dev_sent_emo.csv"):
+        shutil.copy(job.data / "meld" / name, data / "meld")
+    recipe = job.recipe.with_settings(stage1={"epochs": 0})
+    with pytest.raises(UserError, match="has no clips of its dev split"):
+        stage2.train(dataclasses.replace(job, recipe=recipe, data=data))
+
+
+@pytest.fixture(scope="module")
+def learner(smoke: Smoke) -> Objectives:
+    """Untrained."""
+    return build_learner(smoke.recipe)
+
+
+def test_learning_rates_rise_and_fall(learner: Objectives) -> None:
+    """LoRA over the whole training, adapters and evidence over what has modalities."""
+    stage = Stage2Training(text_epochs=2, composed_epochs=1)
+    optimizer = make_optimizer(stage2.groups_of(learner, stage))
+    peaks = (stage.learning_rate, stage.adapter_learning_rate, stage.evidence_learning_rate)
 
     def rates(done: float) -> list[float]:
         set_learning_rates(optimizer, done)
@@ -164,18 +211,27 @@ def test_learning_rates_rise_and_fall(smoke: Smoke) -> None:
     assert len(parameters) == len({id(p) for p in parameters})
 
 
-def test_batches_hold_every_sequence_once(smoke: Smoke) -> None:
-    """Within the budget of padded tokens, but for a dialogue that is longer by itself."""
-    model = fresh_model(smoke.spec)
-    made = sequences(smoke.spec) * 4
-    lengths = {
-        id(one): len(model.prompt.build([turn.shape for turn in one.turns]).ids) for one in made
-    }
-    budget = min(lengths.values()) * 3
-    batches = make_batches(model, made, budget, random.Random(1))
-    assert sorted(id(one) for batch in batches for one in batch) == sorted(map(id, made))
-    for batch in batches:
-        assert len(batch) * max(lengths[id(one)] for one in batch) <= budget or len(batch) == 1
-    assert max(map(len, batches)) == 3
-    again = make_batches(model, made, budget, random.Random(1))
-    assert [list(map(id, batch)) for batch in again] == [list(map(id, b)) for b in batches]
+def test_epochs_come_in_order_and_the_last_kind_is_kept() -> None:
+    """Words, composed, clips; inputs are frozen while words alone are read."""
+
+    class None_:  # noqa: N801
+        """Sources that are not asked."""
+
+        def composed(self, rng: random.Random) -> list[object]:
+            """Not asked."""
+            raise AssertionError
+
+        dropped_clips = composed
+
+    stage = Stage2Training(text_epochs=2, composed_epochs=1, clip_epochs=1)
+    epochs = stage2.epochs_of(stage, None_())  # type: ignore[arg-type]
+    assert [e.name.split(", ")[1] for e in epochs] == [
+        "words 1/2",
+        "words 2/2",
+        "composed 1/1",
+        "clips 1/1",
+    ]
+    assert [e.candidate for e in epochs] == [False, False, False, True]
+    assert [e.frozen_inputs for e in epochs] == [True, True, False, False]
+    words = stage2.epochs_of(Stage2Training(2, 0, 0), None_())  # type: ignore[arg-type]
+    assert [e.candidate for e in words] == [True, True]
