@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engine.model.spec import MODALITIES
 from engine.model.typed import require
 from training.describe.description import PARTS
 
@@ -103,6 +104,8 @@ class Stage2Training:
     """Of the DenseNet and the speech encoder; 0 keeps them frozen."""
     weight_decay: float = 0.01
     """The paper's L2 regularisation; the number is ours."""
+    without: tuple[str, ...] = ()
+    """Modalities that are absent in training and on dev, for the ablations."""
     joint: bool = False
     """Single-stage: no stage 1; its descriptions are learned beside the emotions."""
     class_weights: str = "none"
@@ -114,6 +117,9 @@ class Stage2Training:
         require(min(epochs) >= 0, "stage2: epochs: 0 or more")
         require(sum(epochs) >= 1, "stage2: at least one of text, composed and clip epochs")
         require(0 < self.composed_share <= 1, "stage2.composed_share: more than 0, at most 1")
+        removed = set(self.without)
+        some_left = removed < set(MODALITIES)
+        require(some_left, f"stage2.without: some of {', '.join(MODALITIES)}, not all")
         known = " or ".join(CLASS_WEIGHTS)
         require(self.class_weights in CLASS_WEIGHTS, f"stage2.class_weights: {known}")
         _check_common(self, "stage2")

@@ -6,11 +6,13 @@ import functools
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors.torch import load_file
 
 from engine.model.prompt import PromptBuilder
+from engine.model.recognizer import without
 from stream.errors import UserError
 from training.banks import face_bank, voice_bank
 from training.compose import Banks, compose, drop_modalities, solo_sequences
@@ -153,5 +155,11 @@ class Sources:
         return self.corpus.splits[split]
 
     def _fit(self, sequences: Sequence[TrainingSequence]) -> list[TrainingSequence]:
+        """Without the modalities that are ablated, cut to the context."""
+        absent = self._job.recipe.settings.stage2.without
         budget = self._job.spec.prompt.context_tokens
-        return [part for one in sequences for part in in_context(one, self._prompt, budget)]
+        left = [
+            replace(one, turns=tuple(without(turn, *absent) for turn in one.turns))
+            for one in sequences
+        ]
+        return [part for one in left for part in in_context(one, self._prompt, budget)]
