@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.model.encoders import Encoded, Encoders
 from engine.model.inputs import picture_tensor
@@ -90,15 +90,15 @@ class ClipEncoder:
         return turn
 
     def _audio(self, functionals: Tensor) -> Encoded:
-        speech = self._encoders.speech
-        moved = functionals if speech is None else _like(functionals, speech)
+        moved = _like(functionals, self._encoders.speech.mean)
         return _on_cpu(self._encoders.functionals(moved))
 
     def _frames(self, key: str, pictures: Sequence[Image]) -> tuple[Tensor, Tensor | None]:
         """Features (F, D) and, with a classifier, label scores (F, E), on the CPU."""
         entry = self._store.read(key)
         if entry is None:
-            tensor = _like(picture_tensor(pictures, self._encoders.spec.video), self._densenet)
+            weight = next(self._encoders.densenet.parameters())
+            tensor = _like(picture_tensor(pictures, self._encoders.spec.video), weight)
             features, logits = self._encoders.frames(tensor)
             tensors = {"features": _array(features)}
             tensors |= {} if logits is None else {"logits": _array(logits)}
@@ -107,15 +107,11 @@ class ClipEncoder:
         found = {name: torch.from_numpy(values) for name, values in entry.tensors.items()}
         return found["features"], found.get("logits")
 
-    @property
-    def _densenet(self) -> nn.Module:
-        return self._encoders.densenet
-
 
 def scale_of(
     dialogues: Sequence[Dialogue], spec: ModelSpec, cache: Path, jobs: int = 1
 ) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of the functionals of all windows, for specs without a speech encoder.
+    """Mean and deviation of the functionals of all windows, where no speech encoder is trained.
 
     One pass that holds one clip at a time (Chan, Golub and LeVeque, 1983); the numbers are
     those of `SpeechEncoder.fit_scale`.
@@ -166,9 +162,8 @@ def _network(encoders: Encoders) -> str:
     return weights_digest(weights, video.mean, video.std, encoders.spec.evidence)
 
 
-def _like(values: Tensor, module: nn.Module) -> Tensor:
-    """Values where the weights of a module are, and of their precision."""
-    weight = next(module.parameters())
+def _like(values: Tensor, weight: Tensor) -> Tensor:
+    """Values where the weights of a network are, and of their precision."""
     return values.to(weight.device, weight.dtype)
 
 

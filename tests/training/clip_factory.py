@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -88,3 +88,10 @@ def dialogue(*clips: Clip | None, name: str = "0") -> Dialogue:
         for number, clip in enumerate(clips)
     ]
     return Dialogue(name, tuple(utterances))
+
+
+def in_this_process(
+    work: Callable[[Any], Any], tasks: Iterable[Any], jobs: int
+) -> Iterator[tuple[Any, Any]]:
+    """`map_isolated` where a crash is not what is tested: a process takes seconds to start."""
+    return ((task, work(task)) for task in tasks)

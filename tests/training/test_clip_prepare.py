@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clip_factory import clock_sound, dialogue, whole, write_film
+from clip_factory import clock_sound, dialogue, in_this_process, whole, write_film
 
 from engine.model.spec import ModelSpec, compact
 from stream.errors import UserError
@@ -135,8 +135,9 @@ def test_a_moved_corpus_is_found(prepared: Prepared, tmp_path: Path) -> None:
     assert report.keys == prepared.report.keys[:1]
 
 
-def test_only_what_is_missing_is_made(prepared: Prepared) -> None:
+def test_only_what_is_missing_is_made(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a kill: a file that is not there, a torn one and a repaired film are made."""
+    monkeypatch.setattr("training.clip_prepare.map_isolated", in_this_process)
     store = EntryStore(prepared.cache / CLIPS)
     left, mute, broken, *_, right = prepared.report.keys
     before = store.path(left).read_bytes()
