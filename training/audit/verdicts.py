@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.model.typed import build, require
+from engine.sinks.wording import printable
 from stream.errors import UserError
 from training.audit.proportion import Proportion
 from training.describe.description import PARTS, UtteranceKey
@@ -103,7 +104,10 @@ def read_judgement(path: Path) -> Judgement:
             f"cannot read {path} ({error.strerror}): give files saved by the page"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not a file of verdicts saved by the page: {error}") from error
+        # The message may quote the file, which anyone may have written.
+        raise UserError(
+            f"{path} is not a file of verdicts saved by the page: {printable(str(error))}"
+        ) from error
     assert isinstance(judgement, Judgement)
     return judgement
 

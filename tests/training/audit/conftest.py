@@ -1,45 +1,20 @@
-"""A small corpus with descriptions, made in the test."""
+"""What the tests of the audit share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from training.audit.items import Item
-from training.datasets.clip import Clip
-from training.datasets.dialogues import DialogueUtterance
-from training.describe.description import Description, UtteranceKey
-
-MakeItem = Callable[..., Item]
+from tests.training.audit.make_items import MakeItem
 
 
 @pytest.fixture
 def make_item() -> MakeItem:
-    """Make one described utterance; every call takes the next number in dialogue d0."""
-    number = 0
-
-    def make(
-        face: str = "The brows are raised.",
-        *,
-        body: str = "",
-        posture: str = "",
-        label: str = "joy",
-        speaker: str = "Ross",
-        text: str = "Hi.",
-        dialogue: str = "d0",
-        clip: Clip | None = None,
-    ) -> Item:
-        nonlocal number
-        number += 1
-        utterance = DialogueUtterance(dialogue, number, speaker, text, label, None, None, clip=clip)
-        key = UtteranceKey("meld", "dev", dialogue, number)
-        return Item(key, Description(face, body, posture), utterance)
-
-    return make
+    """Makes described utterances."""
+    return MakeItem()
 
 
 @pytest.fixture

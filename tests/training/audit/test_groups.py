@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.training.audit.conftest import MakeItem
+from tests.training.audit.make_items import MakeItem
 from training.audit.groups import MAXIMUM, MINIMUM, group_tables, shows_no_face
 from training.audit.items import Item
 from training.audit.proportion import Proportion

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.training.audit.conftest import MakeItem
+from tests.training.audit.make_items import MakeItem
 from training.audit.leakage import Guess, leakage
 from training.audit.proportion import Proportion
 

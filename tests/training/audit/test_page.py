@@ -13,7 +13,7 @@ import av
 import pytest
 
 from engine.model.spec import VideoSpec
-from tests.training.audit.conftest import MakeItem
+from tests.training.audit.make_items import MakeItem
 from training.audit.items import Item
 from training.audit.page import (
     LONGEST_EDGE,
@@ -264,5 +264,5 @@ def test_script_and_program_agree_on_words() -> None:
 
 def _decode(picture: Picture) -> Any:
     content = base64.b64decode(picture.uri.partition(",")[2])
-    with av.open(BytesIO(content), format="jpeg_pipe") as container:
+    with av.open(BytesIO(content), "r", format="jpeg_pipe") as container:
         return next(container.decode(video=0)).to_ndarray(format="rgb24")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.training.audit.conftest import MakeItem
+from tests.training.audit.make_items import MakeItem
 from training.audit.page import SCRIPT, audit_document
 from training.audit.verdicts import FORMAT, read_judgement
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.training.audit.conftest import MakeItem
+from tests.training.audit.make_items import MakeItem
 from training.audit.items import Item
 from training.audit.sample import allocate, sample
 

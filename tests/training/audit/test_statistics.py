@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.training.audit.conftest import MakeItem
+from tests.training.audit.make_items import MakeItem
 from training.audit.items import Item
 from training.audit.proportion import Proportion
 from training.audit.statistics import lengths, statistics, to_json

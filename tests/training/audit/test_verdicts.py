@@ -123,6 +123,14 @@ def test_hostile_files_are_refused(tmp_path: Path, content: bytes) -> None:
         read_judgement(path)
 
 
+def test_a_hostile_file_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    """What a message quotes of it is printable."""
+    path = _write(tmp_path / "bad.json", _document("Anna", [], **{"\x1b[2J": 1}))
+
+    with pytest.raises(UserError, match=r"unknown key \\x1b\[2J"):
+        read_judgement(path)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """With what to give instead."""
     with pytest.raises(UserError, match=r"gone\.json .*files saved by the page"):
