@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.behaviour.baseline import PRIOR_FRAMES, WINDOW_FRAMES, Baseline, Normal
@@ -35,6 +35,7 @@ def normal(name: str, numbers: Sequence[float]) -> Normal:
     return found
 
 
+@settings(max_examples=40)
 @given(enough)
 def test_the_centre_is_the_median(numbers: list[float]) -> None:
     """Of the person's own frames, and the threshold is never below the measure's minimum."""
@@ -43,6 +44,7 @@ def test_the_centre_is_the_median(numbers: list[float]) -> None:
     assert found.threshold >= MEASURES[OWN].minimum
 
 
+@settings(max_examples=40)
 @given(enough, st.randoms(use_true_random=False))
 def test_the_order_of_frames_does_not_matter(numbers: list[float], random: object) -> None:
     """Within the window a baseline is of the frames, not of their order."""
@@ -51,6 +53,7 @@ def test_the_order_of_frames_does_not_matter(numbers: list[float], random: objec
     assert normal(OWN, shuffled) == normal(OWN, numbers)
 
 
+@settings(max_examples=40)
 @given(enough, values, st.floats(1, 8))
 def test_it_moves_and_scales_with_the_frames(
     numbers: list[float], shift: float, scale: float
@@ -62,6 +65,7 @@ def test_it_moves_and_scales_with_the_frames(
     assert normal(OWN, [value * scale for value in numbers]).threshold >= before.threshold - 1e-6
 
 
+@settings(max_examples=40)
 @given(st.lists(st.floats(0.9, 1.1), min_size=30, max_size=60), st.floats(-1e6, 1e6))
 def test_a_third_of_wild_frames_does_not_move_it(usual: list[float], wild: float) -> None:
     """An expression that fills less than half of the frames stays unusual."""
@@ -70,6 +74,7 @@ def test_a_third_of_wild_frames_does_not_move_it(usual: list[float], wild: float
     assert found.threshold <= 0.9
 
 
+@settings(max_examples=40)
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=40))
 def test_what_is_not_finite_is_ignored(numbers: list[float]) -> None:
     """NaN and infinity never enter."""
@@ -101,6 +106,7 @@ def test_a_stranger_is_compared_with_people_in_general() -> None:
     assert baseline.normal(OWN) is None
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 300), st.floats(0.1, 0.3))
 def test_the_own_value_takes_over_gradually(count: int, usual: float) -> None:
     """The centre lies between neutral and own, at the share of own frames; so no jump."""
@@ -111,6 +117,7 @@ def test_the_own_value_takes_over_gradually(count: int, usual: float) -> None:
     assert MEASURES[SHARED].minimum <= found.threshold <= MEASURES[SHARED].tolerance
 
 
+@settings(max_examples=40)
 @given(st.lists(st.floats(-5, 5), max_size=200))
 def test_a_lively_face_is_not_taken_to_be_still(numbers: list[float]) -> None:
     """However much a person moves, what everybody would notice counts."""
