@@ -50,7 +50,7 @@ class MediaHashes:
                 return known
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a name with a null character is a ValueError
             return f"unreadable: {type(error).__name__}"
         self._remember(identity, digest)
         return digest
@@ -68,7 +68,7 @@ class MediaHashes:
     def _is_new(self, path: Path) -> bool:
         try:
             return _identity(path) not in self._known
-        except OSError:
+        except (OSError, ValueError):
             return False  # cannot be hashed at all
 
     def _remember(self, identity: _Identity, digest: str) -> None:

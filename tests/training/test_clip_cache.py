@@ -151,6 +151,15 @@ def test_a_film_is_hashed_once(media: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert media in opened
 
 
+@pytest.mark.parametrize("name", ["none.mp4", "nu\0l.mp4", "."])
+def test_what_cannot_be_read_is_hashed_as_such(tmp_path: Path, name: str) -> None:
+    """A missing file, a name that no file can have and a folder are remembered nowhere."""
+    hashes = MediaHashes(tmp_path)
+    hashes.digest_all([tmp_path / name], 1)
+    assert hashes.digest(tmp_path / name).startswith("unreadable: ")
+    assert not (tmp_path / INDEX).exists()
+
+
 def test_a_torn_index_costs_only_what_was_torn(media: Path) -> None:
     """Garbage, a line cut off and a line of another shape are passed over."""
     other = media.with_name("other.mp4")
