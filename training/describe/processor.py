@@ -29,11 +29,11 @@ def load_processor(folder: Path) -> Any:
     except ImportError as error:
         raise UserError(
             f"the processor in {folder} needs a package that is missing "
-            f"({' '.join(str(error).split())[:200]}): install it, or choose another model"
+            f"({_one_line(error)}): install it, or choose another model"
         ) from error
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
-            f"{folder} has no processor for pictures and text ({error}): "
+            f"{folder} has no processor for pictures and text ({_one_line(error)}): "
             "give an image-text model with --model"
         ) from error
     tokenizer = getattr(processor, "tokenizer", None)
@@ -45,6 +45,10 @@ def load_processor(folder: Path) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return processor
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _load(folder: Path) -> Any:

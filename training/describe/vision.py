@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -96,9 +96,9 @@ class VisionTeacher:
             for request in requests
         ]
 
-    def generate(self, requests: Sequence[Request]) -> list[str]:
-        """What the model answers to some requests, as one batch."""
-        inputs = self.processor.apply_chat_template(
+    def inputs(self, requests: Sequence[Request]) -> Mapping[str, torch.Tensor]:
+        """What the model reads: `input_ids` (B, T), pixels, and whatever else its kind needs."""
+        inputs: Mapping[str, torch.Tensor] = self.processor.apply_chat_template(
             [_conversation(request) for request in requests],
             add_generation_prompt=True,
             tokenize=True,
@@ -108,6 +108,11 @@ class VisionTeacher:
             sanitize_control_tokens=True,
             processor_kwargs={"padding": True},
         ).to(self.model.device, dtype=self.model.dtype)
+        return inputs
+
+    def generate(self, requests: Sequence[Request]) -> list[str]:
+        """What the model answers to some requests, as one batch."""
+        inputs = self.inputs(requests)
         attempt = requests[0].attempt
         sampling: dict[str, Any] = {"do_sample": False}
         if attempt > 1:
@@ -140,6 +145,7 @@ def in_batches(
     while len(done) < len(items):
         try:
             done += work(items[len(done) : len(done) + size])
+            continue
         except torch.OutOfMemoryError as error:
             if size == 1:
                 known: Any = dict(enumerate(done))
@@ -148,8 +154,9 @@ def in_batches(
                     "give fewer --frames or a smaller --model",
                     known,
                 ) from error
-            size //= 2
-            torch.cuda.empty_cache()
+        # Only here, where the error and with it the batch's tensors are gone, is there room.
+        size //= 2
+        torch.cuda.empty_cache()
     return done, size
 
 
