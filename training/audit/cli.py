@@ -63,10 +63,14 @@ def _parser() -> argparse.ArgumentParser:
         "descriptions", nargs="?", type=Path, help="what training.describe wrote, JSONL"
     )
     parser.add_argument("--data", type=Path, help="folder of corpora (docs/data.md)")
-    parser.add_argument("--out", type=Path, default=Path("audit.html"), help="the page")
-    parser.add_argument("--sample", type=_positive, default=50, help="descriptions to judge")
-    parser.add_argument("--seed", type=int, default=1, help="of the sample")
-    parser.add_argument("--frames", type=_positive, default=4, help="pictures of each")
+    parser.add_argument(
+        "--out", type=Path, default=Path("audit.html"), help="the page; default audit.html"
+    )
+    parser.add_argument(
+        "--sample", type=_positive, default=50, help="descriptions to judge; default 50"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the sample; default 1")
+    parser.add_argument("--frames", type=_positive, default=4, help="pictures of each; default 4")
     parser.add_argument(
         "--verdicts", type=Path, nargs="+", metavar="FILE", help="summarise files saved by the page"
     )
@@ -120,7 +124,7 @@ def _headlines(figures: Statistics) -> Table:
         "descriptions": number(figures.described),
         "utterances without one": number(figures.undescribed),
         "words, on average": number(figures.lengths["all"].mean, 1),
-        "distinct-2": number(whole.distinct[2]),
+        "distinct-2": number(whole.distinct[2], 4),
         "self-BLEU": number(whole.self_bleu),
         "sentences more than once": share(whole.identical_sentences),
         "with an emotion word": share(leakage.any_emotion_word),
