@@ -17,24 +17,20 @@ import argparse
 import json
 import os
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from stream.errors import UserError
-from training.checks.counts import count, differences
-from training.checks.extras import find_extras
-from training.checks.faults import MODALITIES
-from training.checks.result import Finding, Result
-from training.checks.table import text
-from training.checks.targets import Target, check_targets, find_targets, modalities
-from training.datasets.corpora import CORPORA, open_corpus
-from training.datasets.corpus import Corpus
-from training.progress import progress_bar
+
+# The rest is imported where it is used: every process that reads clips imports this module again,
+# and would load torch, of which the labels are a part, for nothing.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check a copy; 0 if it is as published, 1 with unknown faults, 2 for a wrong folder."""
+    from training.checks.run import check
+    from training.checks.table import text
+
     options = _parser().parse_args(arguments)
     try:
         result = check(options.dataset, options.folder, options.jobs, partial=options.partial)
@@ -45,52 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if result.usable else 1
 
 
-def check(dataset: str, folder: Path, jobs: int = 1, *, partial: bool = False) -> Result:
-    """Check a copy of a corpus.
-
-    Args:
-        dataset: Key in `CORPORA`.
-        folder: The copy.
-        jobs: Processes that read clips.
-        partial: Whether it is a part of the corpus on purpose, so that counts are not compared.
-
-    Raises:
-        UserError: If the folder is not in the corpus's layout.
-    """
-    corpus = open_corpus(dataset, folder)
-    counts = count(corpus)
-    return Result(
-        corpus=dataset,
-        folder=folder,
-        counts=counts,
-        differences=() if partial else tuple(differences(dataset, counts)),
-        clips={split: _clips(corpus, split) for split in corpus.splits},
-        findings=tuple(_probe_all(list(find_targets(corpus)), jobs)),
-        extras=find_extras(corpus),
-    )
-
-
-def _clips(corpus: Corpus, split: str) -> dict[str, int]:
-    present = Counter(
-        one for utterance in corpus.utterances(split) for one in modalities(utterance)
-    )
-    return {modality: present[modality] for modality in MODALITIES}
-
-
-def _probe_all(targets: Sequence[Target], jobs: int) -> list[Finding]:
-    findings: list[Finding] = []
-    if not targets:
-        return findings
-    with progress_bar() as progress:
-        task = progress.add_task("reading clips", total=len(targets), note="")
-        for target, faults in check_targets(targets, jobs):
-            findings += [Finding(target.key, fault) for fault in faults]
-            note = f"{len(findings)} faults" if findings else ""
-            progress.update(task, advance=1, note=note)
-    return findings
-
-
 def _parser() -> argparse.ArgumentParser:
+    from training.datasets.corpora import CORPORA
+
     parser = argparse.ArgumentParser(
         prog="python -m training.check",
         description=__doc__,
