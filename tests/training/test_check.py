@@ -20,6 +20,8 @@ from tests.training.corpora_double import (
     write_wav,
 )
 from training.check import main
+from training.checks.run import check
+from training.checks.table import text
 
 BOTH = ["audio", "video"]
 
@@ -118,8 +120,10 @@ def test_half_a_wav(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = make_iemocap(tmp_path)
     wav = write_wav(folder / IEMOCAP_WAV, 2.0)
     evaluation = folder / "Session1/dialog/EmoEvaluation/Ses01M_script01_1.txt"
-    text = evaluation.read_text(encoding="utf-8")
-    evaluation.write_text(text.replace("[0.8000 - 1.4000]", "[0.8000 - 2.8000]"), encoding="utf-8")
+    labels = evaluation.read_text(encoding="utf-8")
+    evaluation.write_text(
+        labels.replace("[0.8000 - 1.4000]", "[0.8000 - 2.8000]"), encoding="utf-8"
+    )
     assert run(capsys, "iemocap", folder)[1]["faults"] == []
     FAULTS["cut off"](wav)
     _, report = run(capsys, "iemocap", folder)
@@ -164,7 +168,7 @@ def test_an_avi_that_stops_early(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert found(report) == [("Ses05M_script01_1b", 1, "mis-cut", ["video"])]
 
 
-def test_known_faults_of_meld(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_known_faults_of_meld(tmp_path: Path) -> None:
     """The seven clips that are faulty in every copy are named, and the copy is usable."""
     rows = {
         "train": (MeldRow(0, 0), MeldRow(125, 3), MeldRow(309, 0), MeldRow(338, 3, seconds=0.01)),
@@ -187,8 +191,9 @@ def test_known_faults_of_meld(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     write_media(test / "dia38_utt4.mp4", 305.0, fps=1, rate=8000)
     (test / "dia155_utt3.mp4").write_bytes(b"")
     write_media(test / "dia220_utt0.mp4", 235.0, fps=1, rate=8000)
-    code, report = run(capsys, "meld", folder)
-    assert code == 0
+    result = check("meld", folder, partial=True)
+    report = result.to_json()
+    assert result.usable
     assert found(report) == [
         ("125", 3, "corrupt", BOTH),
         ("309", 0, "mis-cut", BOTH),
@@ -199,8 +204,7 @@ def test_known_faults_of_meld(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ("220", 0, "mis-cut", BOTH),
     ]
     assert all(one["known"] for one in report["faults"])
-    main(["meld", str(folder), "--jobs", "1", "--partial"])
-    printed = capsys.readouterr().out
+    printed = text(result)
     assert "test dia38_utt4: dia38_utt4.mp4 has 305.0" in printed
     assert re.search(r"train dia125_utt3: .*without audio and video \[known: corrupt", printed)
     assert "Usable: 7 known faults." in printed
@@ -251,11 +255,11 @@ def test_own_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         {"audio": "gone.wav"},
         {},
     ]
-    text = "\n".join(
+    lines_text = "\n".join(
         json.dumps({"split": "dev", "dialogue": "d", "utterance": number, "speaker": "A"} | line)
         for number, line in enumerate({"text": "Hm.", "emotion": "calm"} | line for line in lines)
     )
-    (tmp_path / "manifest.jsonl").write_text(text, encoding="utf-8")
+    (tmp_path / "manifest.jsonl").write_text(lines_text, encoding="utf-8")
     code, report = run(capsys, "manifest", tmp_path)
     assert (code, found(report)) == (1, [("d", 1, "missing", ["audio"])])
     assert report["splits"]["dev"]["clips"] == {"audio": 2, "video": 1}
