@@ -74,6 +74,8 @@ def write_media(
             pictures.gop_size = fps  # a key frame every second, to cut from
         if audio:
             sound = container.add_stream("pcm_s16le" if pcm else "aac", rate=rate, layout="mono")
+            if not pcm:
+                sound.options = {"aac_coder": "fast"}
         if video:
             for index in range(round(seconds * fps)):
                 for packet in pictures.encode(_picture(index)):
