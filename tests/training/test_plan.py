@@ -28,7 +28,7 @@ from training.plan_parameters import count_parameters, language_model
 from training.plan_shapes import base_config
 from training.plan_stages import after_dropout
 from training.plan_tokens import Presence, one_by_one, packed
-from training.recipe import Recipe, read_recipe
+from training.recipe import read_recipe
 from training.settings import Dropout
 from training.smoke import Smoke
 
@@ -38,11 +38,6 @@ def meld() -> Plan:
     """The paper's sizes on MELD, on one A100, without the corpus."""
     recipe = read_recipe("bemerc-meld")
     return plan(recipe, corpus_sizes(recipe, None), Hardware())
-
-
-def smoke_recipe(smoke: Smoke) -> Recipe:
-    """The recipe of the synthesised data, on the base that is there."""
-    return dataclasses.replace(read_recipe("smoke"), spec=smoke.spec)
 
 
 def test_parameters_are_those_of_the_real_model(smoke: Smoke) -> None:
@@ -127,7 +122,7 @@ def test_iemocap_is_planned_too() -> None:
 
 def test_tokens_of_a_corpus_are_counted(smoke: Smoke) -> None:
     """Packed and one by one, with and without modalities, as the prompt builder builds them."""
-    recipe = smoke_recipe(smoke)
+    recipe = smoke.recipe
     sizes = corpus_sizes(recipe, smoke.data)
     assert not sizes.estimated
     _, tokenizer = load_base(Path(smoke.spec.llm.base))
@@ -155,7 +150,7 @@ def test_tokens_of_a_corpus_are_counted(smoke: Smoke) -> None:
 
 def test_descriptions_branch_off_every_turn(smoke: Smoke) -> None:
     """Stage 1 reads the dialogue once and a description of each turn behind it."""
-    sizes = corpus_sizes(smoke_recipe(smoke), smoke.data)
+    sizes = corpus_sizes(smoke.recipe, smoke.data)
     plain = packed(sizes, smoke.spec, Presence(1, 1, 1))
     described = packed(sizes, smoke.spec, Presence(1, 1, 1), described=True)
     fixed = sizes.fixed
@@ -168,7 +163,7 @@ def test_descriptions_branch_off_every_turn(smoke: Smoke) -> None:
 
 def test_a_full_context_cuts_a_dialogue(smoke: Smoke) -> None:
     """Where the budget is small a dialogue is several sequences, each within it."""
-    recipe = smoke_recipe(smoke).with_spec(prompt={"context_tokens": 60})
+    recipe = smoke.recipe.with_spec(prompt={"context_tokens": 60})
     sizes = corpus_sizes(recipe, smoke.data)
     made = packed(sizes, recipe.spec, Presence())
     assert len(made) > len(sizes.dialogues)
@@ -177,7 +172,7 @@ def test_a_full_context_cuts_a_dialogue(smoke: Smoke) -> None:
 
 def test_updates_are_those_of_the_training_loop(smoke: Smoke) -> None:
     """The batches of the plan are made by the function that training makes its batches with."""
-    recipe = smoke_recipe(smoke).with_settings(
+    recipe = smoke.recipe.with_settings(
         stage2={"text_epochs": 1, "composed_epochs": 0, "clip_epochs": 0, "batch_tokens": 150},
         stage1={"epochs": 0},
         trainer={"accumulate": 2},
@@ -192,8 +187,8 @@ def test_updates_are_those_of_the_training_loop(smoke: Smoke) -> None:
 
 def test_words_alone_before_other_epochs_cost_less(smoke: Smoke) -> None:
     """No gradient below the first layer with LoRA while the adapters wait."""
-    sizes = corpus_sizes(smoke_recipe(smoke), smoke.data)
-    later = smoke_recipe(smoke).with_spec(llm={"lora_first_layer": 1})
+    sizes = corpus_sizes(smoke.recipe, smoke.data)
+    later = smoke.recipe.with_spec(llm={"lora_first_layer": 1})
     alone = later.with_settings(stage2={"composed_epochs": 0, "clip_epochs": 0})
     waiting = plan(later, sizes, Hardware()).stages[1].epochs[0]
     training = plan(alone, sizes, Hardware()).stages[1].epochs[0]
@@ -209,7 +204,7 @@ def test_dropout_leaves_a_share() -> None:
 
 def test_joint_training_has_one_stage(smoke: Smoke) -> None:
     """Its descriptions are read in every epoch of stage 2."""
-    recipe = smoke_recipe(smoke).with_settings(
+    recipe = smoke.recipe.with_settings(
         stage2={"joint": True, "composed_epochs": 0, "clip_epochs": 0}
     )
     sizes = corpus_sizes(recipe, smoke.data)
@@ -270,7 +265,7 @@ def test_a_shape_that_is_not_known_is_named(
     smoke: Smoke, changes: dict[str, object], message: str
 ) -> None:
     """The error says how to give the shape, and nothing is downloaded."""
-    recipe = dataclasses.replace(smoke_recipe(smoke), spec=changed_llm(smoke, **changes))
+    recipe = dataclasses.replace(smoke.recipe, spec=changed_llm(smoke, **changes))
     with pytest.raises(UserError, match=message):
         plan(recipe, corpus_sizes(recipe, None), Hardware())
 
@@ -278,11 +273,11 @@ def test_a_shape_that_is_not_known_is_named(
 def test_a_config_is_enough(smoke: Smoke, tmp_path: Path) -> None:
     """A folder with config.json alone gives the shape; tokens are then estimated."""
     shutil.copy(Path(smoke.spec.llm.base) / "config.json", tmp_path)
-    recipe = dataclasses.replace(smoke_recipe(smoke), spec=changed_llm(smoke, base=str(tmp_path)))
+    recipe = dataclasses.replace(smoke.recipe, spec=changed_llm(smoke, base=str(tmp_path)))
     sizes = corpus_sizes(recipe, smoke.data)
     assert sizes.estimated
     made = plan(recipe, sizes, Hardware())
-    beside_weights = plan(smoke_recipe(smoke), sizes, Hardware())
+    beside_weights = plan(smoke.recipe, sizes, Hardware())
     assert made.parameters == beside_weights.parameters
 
 
