@@ -258,6 +258,14 @@ def test_a_second_ctrl_c_ends_it_at_once(path: Path) -> None:
     assert numbers(path) == [0, 1, 2, 3]
 
 
+def test_a_run_works_in_any_thread(path: Path) -> None:
+    """Although only the main one hears of Ctrl-C."""
+    thread = threading.Thread(target=run, args=(path, PlainTeacher()))
+    thread.start()
+    thread.join()
+    assert numbers(path) == list(range(10))
+
+
 def test_a_teacher_that_remembers_is_shown_the_dialogue_again(path: Path) -> None:
     """After a kill it says what it would have said without one, and no line is doubled."""
 
