@@ -118,7 +118,7 @@ def _load(recipe: Recipe) -> tuple[Any, Any]:
             "'bemerc-live[qlora]', or set it to none"
         )
     # The settings of QLoRA (Dettmers et al., 2023, arXiv 2305.14314).
-    four_bit = BitsAndBytesConfig(
+    four_bit = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,

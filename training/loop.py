@@ -156,7 +156,7 @@ class _Loop:
         """One step of the optimizer over batches of all processes; returns the mean loss."""
         runtime, accelerator = self.runtime, self.runtime.accelerator
         self.wrapped.train()
-        counts = sum(self.training.objectives.counts(batch) for batch in batches)
+        counts = torch.stack([self.training.objectives.counts(batch) for batch in batches]).sum(0)
         own = share(batches, runtime.process, runtime.processes)
         mean = 0.0
         for number, batch in enumerate(own):

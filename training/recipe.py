@@ -4,6 +4,7 @@
 file. What a recipe does not say is the default of the dataclass. Keys:
 
     corpus = "meld"                  a key of `training.datasets.corpora.CORPORA`
+    labels = ["calm", "tense"]       emotions of a `manifest`; the other corpora have their own
     [model]                          a ModelSpec: `base`, a key of SPECS, and changes to it
     base = "paper"
     instruction = "structured"       a key of INSTRUCTIONS, written out for the corpus's labels
@@ -25,6 +26,8 @@ from stream.errors import UserError
 from training.datasets.labels import CORPUS_LABELS, MELD_LABELS
 from training.settings import Settings
 
+MANIFEST = "manifest"
+"""A corpus of one's own, see `training.datasets.manifest`."""
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -49,12 +52,8 @@ class Recipe:
         return dataclasses.replace(self, settings=build(Settings, values, self.name))
 
 
-def read_recipe(name_or_path: str | Path, labels: tuple[str, ...] | None = None) -> Recipe:
-    """Read a recipe by name or path.
-
-    Args:
-        name_or_path: Of a file in `training/recipes`, or a path that ends in .toml.
-        labels: Of a corpus of one's own (`manifest`); known corpora have their own.
+def read_recipe(name_or_path: str | Path) -> Recipe:
+    """Read a recipe by name in `training/recipes`, or by a path that ends in .toml.
 
     Raises:
         UserError: There is no such recipe, or it has a key or value that none has.
@@ -72,7 +71,7 @@ def read_recipe(name_or_path: str | Path, labels: tuple[str, ...] | None = None)
     except ValueError as error:
         raise UserError(f"{path} is not TOML: {error}") from error
     try:
-        return _parse(values, path.stem, labels)
+        return _parse(values, path.stem)
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
 
@@ -82,12 +81,10 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
-def _parse(values: dict[str, Any], name: str, labels: tuple[str, ...] | None) -> Recipe:
+def _parse(values: dict[str, Any], name: str) -> Recipe:
     corpus, model = values.pop("corpus", "meld"), values.pop("model", {})
+    known = _labels(corpus, values.pop("labels", None))
     require(isinstance(model, dict), "model must be a table")
-    known = labels or CORPUS_LABELS.get(corpus)
-    require(known is not None, f"corpus {corpus!r}: one of {', '.join(CORPUS_LABELS)}")
-    assert known is not None
     base, style = model.pop("base", "compact"), model.pop("instruction", "flat")
     require(base in SPECS, f"model.base {base!r}: one of {', '.join(SPECS)}")
     require(style in INSTRUCTIONS, f"model.instruction {style!r}: one of {', '.join(INSTRUCTIONS)}")
@@ -99,11 +96,25 @@ def _parse(values: dict[str, Any], name: str, labels: tuple[str, ...] | None) ->
     return Recipe(name, corpus, spec, build(Settings, values, name))
 
 
+def _labels(corpus: str, given: Any) -> tuple[str, ...]:
+    """Emotions of a corpus, in their order."""
+    if corpus != MANIFEST:
+        known = ", ".join((*CORPUS_LABELS, MANIFEST))
+        require(corpus in CORPUS_LABELS, f"corpus {corpus!r}: one of {known}")
+        require(given is None, f"labels: {corpus} has its own")
+        return CORPUS_LABELS[corpus]
+    require(given is not None, "labels: name the emotions of your corpus, in their order")
+    named = isinstance(given, list) and all(isinstance(label, str) for label in given)
+    require(named, "labels must be a list of names")
+    return tuple(given)
+
+
 def _merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """`values` with `changes`, tables merged key by key."""
     merged = dict(values)
     for key, change in changes.items():
         old = merged.get(key)
-        both = isinstance(old, Mapping) and isinstance(change, Mapping)
-        merged[key] = _merge(old, change) if both else change
+        if isinstance(old, Mapping) and isinstance(change, Mapping):
+            change = _merge(old, change)
+        merged[key] = change
     return merged

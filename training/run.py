@@ -16,8 +16,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from stream.errors import UserError
 from training import bundle, encoders, stage1, stage2
-from training.describe import run as describe
+from training.describe.run import describe_recipe
 from training.plan import print_plan
 from training.progress import console
 from training.script import Job, run_script, script_parser
@@ -28,10 +29,9 @@ def steps(job: Job) -> list[tuple[str, Callable[[Job], None]]]:
     """Title and work of the steps that the recipe needs."""
     settings = job.recipe.settings
     behaviour = settings.stage1.epochs > 0 or settings.stage2.joint
-    written = (job.runs / DESCRIPTIONS).exists() and settings.teacher.kind == "none"
     found = [("encoders", encoders.prepare)]
-    if behaviour and not written:
-        found.append(("behaviour descriptions", describe_corpus))
+    if behaviour and settings.teacher.kind != "none":
+        found.append(("behaviour descriptions", describe))
     if settings.stage1.epochs and not settings.stage2.joint:
         found.append(("stage 1", stage1.train))
     return [*found, ("stage 2", stage2.train), ("bundle", make_bundle)]
@@ -43,6 +43,18 @@ def run(job: Job) -> None:
     for number, (title, work) in enumerate(todo, start=1):
         console.rule(f"{number}/{len(todo)} {title}")
         work(job)
+
+
+def describe(job: Job) -> None:
+    """Have the recipe's teacher describe the corpus.
+
+    Raises:
+        UserError: it was interrupted.
+    """
+    summary = describe_recipe(job.recipe, job.data, job.runs / DESCRIPTIONS)
+    console.print(f"{summary.described} described, {summary.failed} failed, {summary.kept} kept")
+    if summary.done < summary.total:
+        raise UserError("stopped; the same command goes on where it was")
 
 
 def make_bundle(job: Job) -> None:

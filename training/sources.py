@@ -18,6 +18,7 @@ from training.banks import face_bank, voice_bank
 from training.compose import Banks, compose, drop_modalities, solo_sequences
 from training.corpora import Corpora
 from training.datasets.corpora import open_corpus
+from training.datasets.corpus import Corpus
 from training.datasets.dialogues import Dialogue
 from training.datasets.fer2013 import read_fer2013
 from training.datasets.speech import find_speech, speaker_split
@@ -41,24 +42,31 @@ FACES_PER_LABEL = 2500
 """Pictures of a label that composition draws from."""
 
 
+def corpus_of(job: Job) -> Corpus:
+    """The corpus of a job, with all that a training needs of it.
+
+    Raises:
+        UserError: it lacks its train or dev split.
+    """
+    corpus = open_corpus(job.recipe.corpus, job.corpus_folder)
+    for split in ("train", "dev"):
+        if not corpus.splits.get(split):
+            raise UserError(f"{job.corpus_folder} has no {split} split: see docs/data.md")
+    return corpus
+
+
 class Sources:
     """Of one job: its corpus, its encoders and its descriptions.
 
     Args:
         job: Says where they are.
+        corpus: Of the job's recipe, as `corpus_of` opens it.
         prompt: Counts tokens, to cut dialogues as the context is cut live.
-
-    Raises:
-        UserError: the corpus lacks its train or dev split.
     """
 
-    def __init__(self, job: Job, prompt: PromptBuilder) -> None:
+    def __init__(self, job: Job, corpus: Corpus, prompt: PromptBuilder) -> None:
         self._job = job
         self._prompt = prompt
-        corpus = open_corpus(job.recipe.corpus, job.corpus_folder)
-        for split in ("train", "dev"):
-            if not corpus.splits.get(split):
-                raise UserError(f"{job.corpus_folder} has no {split} split: see docs/data.md")
         self.corpus = corpus
 
     def words(self, split: str) -> list[TrainingSequence]:

@@ -26,7 +26,7 @@ from training.provenance import write_provenance
 from training.runtime import Runtime
 from training.schedule import Group, make_optimizer
 from training.script import Job, run_script, script_parser
-from training.sources import DESCRIPTIONS, Sources
+from training.sources import DESCRIPTIONS, Sources, corpus_of
 
 
 def train(job: Job) -> None:
@@ -38,11 +38,12 @@ def train(job: Job) -> None:
     recipe, stage, out = job.recipe, job.recipe.settings.stage1, job.runs / "stage1"
     if not stage.epochs:
         raise UserError(f"recipe {recipe.name} has no stage 1: --set stage1.epochs=1 gives it one")
+    corpus = corpus_of(job)  # a wrong folder is found before a large model is loaded
     torch.manual_seed(job.seed)
     runtime = Runtime(recipe.settings.trainer, out)
     objectives = build_learner(recipe)
     objectives.model.fusion.requires_grad_(False)  # its tokens come with stage 2
-    sources = Sources(job, objectives.model.prompt)
+    sources = Sources(job, corpus, objectives.model.prompt)
     described = sources.described("dev")
 
     def dev(wrapped: nn.Module, runtime: Runtime) -> float:

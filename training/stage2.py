@@ -35,17 +35,18 @@ from training.schedule import Group, make_optimizer
 from training.script import Job, run_script, script_parser
 from training.sequences import AnySequence
 from training.settings import Stage2Training
-from training.sources import Sources
+from training.sources import Sources, corpus_of
 
 
 def train(job: Job) -> None:
     """Train stage 2 of a recipe, from what stage 1 left below `runs` if it has one."""
     recipe, stage, out = job.recipe, job.recipe.settings.stage2, job.runs / "stage2"
+    corpus = corpus_of(job)  # a wrong folder is found before a large model is loaded
     torch.manual_seed(job.seed)
     runtime = Runtime(recipe.settings.trainer, out)
     objectives = build_learner(recipe, start=stage1_result(job))
     objectives.placeholders.requires_grad_(stage.joint)  # else real tokens take their place
-    sources = Sources(job, objectives.model.prompt)
+    sources = Sources(job, corpus, objectives.model.prompt)
     if stage.class_weights == "balanced":
         objectives.class_weights = balanced_weights(sources.words("train"))
     dev_sequences = sources.clips("dev") if stage.clip_epochs else sources.words("dev")

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn, optim
 
+from stream.errors import UserError
 from training import checkpoint
 from training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -107,14 +108,62 @@ def test_a_tied_base_is_not_copied_either(tmp_path: Path) -> None:
     assert load_checkpoint(path, {"net": model}, optimizer) == {}
 
 
+def test_another_owner_is_refused(tmp_path: Path) -> None:
+    """State of another recipe fits by its shapes, and is not taken for one's own."""
+    path = tmp_path / "last.safetensors"
+    model = network(1)
+    save_checkpoint(path, {"net": model}, optim.AdamW(trained(model)), {}, owner="one")
+    with pytest.raises(UserError, match=r"last\.safetensors .*give another --runs, or delete it"):
+        load_checkpoint(path, {"net": network(2)}, owner="other")
+    assert load_checkpoint(path, {"net": network(2)}, owner="one") == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", None], ids=["empty", "text", "cut"])
+def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    """One line that names the file and what to do."""
+    path = tmp_path / "last.safetensors"
+    model = network(1)
+    save_checkpoint(path, {"net": model}, optim.AdamW(trained(model)), {})
+    path.write_bytes(path.read_bytes()[:200] if content is None else content)
+    with pytest.raises(UserError, match=r"last\.safetensors is no checkpoint .*delete it"):
+        load_checkpoint(path, {"net": model})
+
+
+def test_a_full_disk_keeps_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was computed is not lost, and the message says what to do."""
+    path = tmp_path / "last.safetensors"
+    model = network(1)
+    optimizer = optim.AdamW(trained(model))
+    save_checkpoint(path, {"net": model}, optimizer, {"epoch": 1})
+
+    def full(tensors: object, file: Path, metadata: object) -> None:
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save_file", full)
+        with pytest.raises(UserError, match=r"No space left.*make room.*goes on"):
+            save_checkpoint(path, {"net": model}, optimizer, {"epoch": 2})
+    assert list(tmp_path.iterdir()) == [path]
+    assert load_checkpoint(path, {"net": model}) == {"epoch": 1}
+
+
+def test_a_process_that_does_not_write(tmp_path: Path) -> None:
+    """It takes part in gathering, and leaves the file to another."""
+    model = network(1)
+    path = tmp_path / "last.safetensors"
+    save_checkpoint(path, {"net": model}, optim.AdamW(trained(model)), {}, write=False)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("other", [network(1, width=7), nn.Linear(4, 3), nn.Sequential()])
 def test_another_shape_is_refused(tmp_path: Path, other: nn.Module) -> None:
-    """Other sizes or other layers: a ValueError that says what to delete, and nothing is loaded."""
+    """Other sizes or other layers: an error that says what to delete, and nothing is loaded."""
     path = tmp_path / "last.safetensors"
     model = network(1)
     save_checkpoint(path, {"net": model}, optim.AdamW(trained(model)), {})
     before = {key: value.clone() for key, value in other.state_dict().items()}
-    with pytest.raises(ValueError, match=r"last\.safetensors .*net of another shape; delete it"):
+    with pytest.raises(UserError, match=r"last\.safetensors .*net of another shape; delete it"):
         load_checkpoint(path, {"net": other})
     assert all(torch.equal(value, before[key]) for key, value in other.state_dict().items())
 
