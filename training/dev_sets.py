@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.model.recognizer import Recognizer
-from training.evaluate import Extra, evaluate
+from training.evaluate import evaluate
+from training.evaluation.scoring import Extra
 from training.examples import Request
 from training.metrics import Scores
 from training.progress import console

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from tiny_model import random_dialogues, random_turn
 
+from engine.dialogue import Turn
 from engine.model.recognizer import Recognizer, used_modalities
 from training import predict
-from training.predict import Examples, label_scores, probabilities, remove
+from training.predict import (
+    Examples,
+    label_scores,
+    model_scores,
+    probabilities,
+    remove,
+    split_by_context,
+)
 
 CLOSE = {"atol": 1e-4, "rtol": 0.0}
 
@@ -48,6 +58,52 @@ def test_probabilities_are_those_of_the_live_path(tiny_recognizer: Recognizer) -
         for count in range(len(turns))
     ]
     torch.testing.assert_close(given, torch.stack(live), **CLOSE)
+
+
+def test_long_dialogues_are_read_as_live(
+    tiny_recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a dialogue outgrows the context, every turn has the past that the engine keeps."""
+    spec = tiny_recognizer.spec
+    instruction = len(tiny_recognizer.model.prompt.instruction)
+    prompt = dataclasses.replace(spec.prompt, context_tokens=instruction + 60)
+    small = dataclasses.replace(spec, prompt=prompt)
+    monkeypatch.setattr(tiny_recognizer, "spec", small)
+    monkeypatch.setattr(tiny_recognizer.model, "spec", small)
+    turns = [
+        random_turn(spec, seed, "ABC"[seed % 3], "so " * (1 + seed % 5), windows=seed % 3)
+        for seed in range(14)
+    ]
+    expected, kept = [], []
+    for count, turn in enumerate(turns):
+        history = [Turn(one.speaker, one.text, one) for one in turns[:count]]
+        past = tiny_recognizer._keep(history, turn)
+        kept.append(len(past))
+        expected.append(tiny_recognizer.predict(past, [turn])[0])
+    assert max(kept) < 13
+    parts = split_by_context(tiny_recognizer.model, turns)
+    assert len(parts) > 2
+    assert sum(part.scored for part in parts) == 14
+    lone = [random_turn(spec, 99)]
+    given = probabilities(tiny_recognizer, [turns, lone])
+    torch.testing.assert_close(given[:14], torch.stack(expected), **CLOSE)
+
+
+def test_a_model_in_training_is_scored_as_live_and_left_as_it_was(
+    tiny_recognizer: Recognizer,
+) -> None:
+    """Scores are those of evaluation, without gradients; the mode comes back."""
+    model = tiny_recognizer.model
+    dialogues = random_dialogues(tiny_recognizer.spec)
+    expected = model_scores(model, dialogues)
+    model.train()
+    try:
+        given = model_scores(model, dialogues)
+        assert model.training
+    finally:
+        model.eval()
+    torch.testing.assert_close(given, expected)
+    assert not given.requires_grad
 
 
 def test_modalities_are_removed_everywhere(tiny_recognizer: Recognizer) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from training.metrics import Scores, scores
-from training.report import print_table, to_json
+from training.bootstrap import Difference, Interval, Intervals
+from training.metrics import FIGURES, Scores, scores
+from training.report import print_comparison, print_table, to_json
 
 
 @pytest.fixture
@@ -61,3 +62,34 @@ def test_table(result: Scores) -> None:
     }.items():
         (line,) = (line for line in lines if f" {label} " in line)
         assert all(text in line for text in wanted)
+
+
+def printed(stream: io.StringIO, name: str) -> str:
+    """The row of a table."""
+    (line,) = (line for line in stream.getvalue().splitlines() if line.startswith(f"│ {name} "))
+    return line
+
+
+def test_a_table_with_intervals_and_deviations(result: Scores) -> None:
+    """They stand beside the figures; a label without an interval has none."""
+    stream = io.StringIO()
+    intervals = Intervals(
+        dict.fromkeys(FIGURES, Interval(0.25, 0.75)), {"joy": Interval(0.5, 0.625), "fear": None}
+    )
+    console = Console(file=stream, width=100)
+    print_table(result, console, {}, intervals, dict.fromkeys(FIGURES, 0.0625))
+    assert "25.0 to 75.0" in printed(stream, "weighted F1")
+    assert "6.2 %" in printed(stream, "weighted F1")
+    assert "50.0 to 62.5" in printed(stream, "joy")
+    assert " to " not in printed(stream, "fear")
+
+
+def test_a_comparison(result: Scores) -> None:
+    """Both values, their difference in points with its interval, and the p-value."""
+    stream = io.StringIO()
+    other = scores(("joy", "fear"), [0, 0, 1], np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8]]))
+    differences = {"accuracy": Difference(1 / 3, -0.1, 0.5, 0.125)}
+    print_comparison(result, other, Console(file=stream, width=100), differences)
+    line = printed(stream, "accuracy")
+    for text in ("66.7 %", "100.0 %", "+33.3", "-10.0 to +50.0", "0.125"):
+        assert text in line

@@ -17,7 +17,7 @@ from training.datasets.dialogues import Dialogue
 from training.datasets.emorynlp import read_emorynlp
 from training.datasets.labels import CORPUS_LABELS
 from training.datasets.meld import read_meld
-from training.evaluation.label_map import label_indices
+from training.evaluation.label_map import label_indices, require_known
 from training.predict import NO_COUNTERPART, Examples
 from training.preprocess import encode_dialogues
 
@@ -96,13 +96,11 @@ def encode(
     return tuple(encode_dialogues(conversations.dialogues, encoders, cache, jobs))
 
 
-def to_examples(
-    conversations: Conversations, turns: Sequence[tuple[TurnInputs, ...]], labels: Sequence[str]
-) -> Examples:
-    """Give encoded turns their truth among a bundle's labels.
+def truth_of(conversations: Conversations, labels: Sequence[str]) -> tuple[int, ...]:
+    """Index among a bundle's labels for every utterance, as `Examples.truth` has it.
 
     Raises:
-        UserError: The labels of corpus and bundle do not match.
+        UserError: The labels of corpus and bundle do not match, or no utterance has one.
     """
     indices = label_indices(conversations.corpus, conversations.labels, labels)
     truth = tuple(
@@ -110,7 +108,19 @@ def to_examples(
         for dialogue in conversations.dialogues
         for utterance in dialogue.utterances
     )
-    return Examples(tuple(turns), truth)
+    require_known(truth, labels)
+    return truth
+
+
+def to_examples(
+    conversations: Conversations, turns: Sequence[tuple[TurnInputs, ...]], labels: Sequence[str]
+) -> Examples:
+    """Give encoded turns their truth among a bundle's labels.
+
+    Raises:
+        UserError: The labels of corpus and bundle do not match, or no utterance has one.
+    """
+    return Examples(tuple(turns), truth_of(conversations, labels))
 
 
 def with_texts(

@@ -34,11 +34,12 @@ def confusion_png(labels: Sequence[str], confusion: Integers, title: str = "") -
     figure = Figure(figsize=(side, side), dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(labels)), labels, rotation=40, ha="right")
-    axes.set_yticks(range(len(labels)), labels)
+    # A dollar sign in a label is a dollar sign, not the start of a formula.
+    axes.set_xticks(range(len(labels)), labels, rotation=40, ha="right", parse_math=False)
+    axes.set_yticks(range(len(labels)), labels, parse_math=False)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(title)
+    axes.set_title(title, parse_math=False)
     for (row, column), share in np.ndenumerate(shares):
         text = f"{100 * share:.0f} %\n{counts[row, column]}" if counts[row].any() else "none"
         ink = "white" if share > 0.65 else "black"

@@ -38,5 +38,22 @@ def label_indices(corpus: str, native: Sequence[str], labels: Sequence[str]) -> 
     )
 
 
+def require_known(truth: Sequence[int], labels: Sequence[str]) -> None:
+    """Refuse turns of which none can be scored.
+
+    Args:
+        truth: As `Examples.truth` has it.
+        labels: Of the bundle.
+
+    Raises:
+        UserError: No turn has a label.
+    """
+    if not any(index >= 0 for index in truth):
+        raise UserError(
+            f"none of the {len(truth)} turns has one of the bundle's labels "
+            f"({', '.join(labels)}): there is nothing to score"
+        )
+
+
 def _index(name: str | None, labels: Sequence[str]) -> int:
     return NO_COUNTERPART if name is None else labels.index(name)

@@ -12,7 +12,7 @@ from engine.model.calibration import Calibration
 from engine.model.model import EmotionModel
 from engine.model.recognizer import used_modalities
 from engine.model.spec import MODALITIES
-from stream.errors import UserError
+from training.evaluation.label_map import require_known
 from training.evaluation.predictions import Predictions
 from training.predict import NO_COUNTERPART, UNLABELLED, Examples, model_probabilities
 
@@ -39,13 +39,9 @@ def score(model: EmotionModel, calibration: Calibration, examples: Examples) -> 
     Raises:
         UserError: No turn has a label of the model.
     """
+    require_known(examples.truth, model.spec.labels)
     truth = np.array(examples.truth)
     known = truth >= 0
-    if not known.any():
-        raise UserError(
-            f"none of the {len(truth)} turns has one of the bundle's labels "
-            f"({', '.join(model.spec.labels)}): there is nothing to score"
-        )
     given = model_probabilities(model, calibration, examples.dialogues).double().numpy()
     dialogues = np.repeat(np.arange(len(examples.dialogues)), [len(d) for d in examples.dialogues])
     turns = [turn for dialogue in examples.dialogues for turn in dialogue]

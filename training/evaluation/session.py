@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.model.encoders import Encoders
+from engine.model.recognizer import read_spec
 from export.models import resolve
 from training import examples
 from training.clip_prepare import PreparedReport, prepare
@@ -16,6 +17,7 @@ from training.evaluation.conversations import (
     encode,
     read_conversations,
     to_examples,
+    truth_of,
     with_texts,
 )
 from training.evaluation.document import About, Evaluation, Heard, bring_together
@@ -74,13 +76,15 @@ class Session:
 
     def _conversations(self) -> Evaluation:
         conversations = read_conversations(self.about.dataset, self.path, self.split)
+        # A mistake in the labels is said before anything costs time.
+        truth_of(conversations, read_spec(self.bundles[0]).labels)
         transcripts = self._transcribe(conversations)
         human, asr = list[Run](), list[Run]()
         clips: PreparedReport | None = None
         for bundle in self.bundles:
             subject = self._load(bundle)
             labels = subject.model.spec.labels
-            turns = encode(conversations, subject.encoders, self.cache, self.jobs)
+            turns = encode(conversations, self._encoders(subject), self.cache, self.jobs)
             if self.about.words != "asr":
                 human.append(self._run(subject, to_examples(conversations, turns, labels)))
             if transcripts is not None:
@@ -99,6 +103,10 @@ class Session:
         zero_shot = self.about.zero_shot
         return load_subject(bundle, self.base_model, zero_shot=zero_shot, threads=self.threads)
 
+    def _encoders(self, subject: Subject) -> Encoders | None:
+        """None where words alone are asked for: then no clip is read."""
+        return None if {"audio", "video"} <= set(self.about.without) else subject.encoders
+
     def _run(self, subject: Subject, chosen: Examples) -> Run:
         console.print(f"{subject.bundle} on {self.path}", markup=False, highlight=False)
         scored = score(subject.model, subject.calibration, remove(chosen, self.about.without))
@@ -112,7 +120,7 @@ class Session:
 
     def _clips(self, subject: Subject, conversations: Conversations) -> PreparedReport | None:
         """What was wrong with the clips, which are in the cache by now."""
-        if subject.encoders is None or not any(conversations.clips):
+        if self._encoders(subject) is None or not any(conversations.clips):
             return None
         return prepare(conversations.dialogues, subject.model.spec, self.cache, self.jobs)
 

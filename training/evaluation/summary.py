@@ -129,6 +129,8 @@ def _mean_extra(extras: Sequence[Extra]) -> Extra:
     """Counts are the same in all runs; shares are averaged."""
     merged: Extra = {}
     for name, value in extras[0].items():
-        shares = [one[name] for one in extras]
-        merged[name] = float(np.mean(shares)) if isinstance(value, float) else value
+        if isinstance(value, float):
+            merged[name] = float(np.mean([float(one[name]) for one in extras]))
+        else:
+            merged[name] = value
     return merged

@@ -62,8 +62,10 @@ def transcribe(
     store = _Store(cache, model)
     texts: list[str | None] = []
     with progress_bar() as bar:
-        for cut in bar.track(cuts, description="transcribing"):
+        task = bar.add_task("transcribing", total=len(cuts), note="")
+        for cut in cuts:
             texts.append(None if cut is None else _text(cut, transcriber, store))
+            bar.update(task, advance=1)
     return Transcripts(
         tuple(text or None for text in texts), tuple(text is not None for text in texts)
     )
