@@ -54,7 +54,8 @@ def assemble(job: Job, out: Path) -> None:
     for name, source in WEIGHTS.items():
         if not (job.runs / source).exists():
             raise UserError(f"{job.runs / source} is missing: run python -m training.run first")
-        shutil.copyfile(job.runs / source, out / name)
+        trained = job.runs / "stage2" / source  # encoders, where stage 2 trained them too
+        shutil.copyfile(trained if trained.exists() else job.runs / source, out / name)
     provenance = join_provenance([job.runs / "stage1", job.runs / "stage2"])
     (out / PROVENANCE).write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
     _write_calibration(Calibration(), out)

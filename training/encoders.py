@@ -50,7 +50,7 @@ def prepare(job: Job) -> None:
         fit_scale(job, audio)
 
 
-def load_encoders(spec: ModelSpec, runs: Path) -> Encoders:
+def load_encoders(spec: ModelSpec, runs: Path, *, frozen: bool = True) -> Encoders:
     """The encoders below `runs`.
 
     Raises:
@@ -65,7 +65,7 @@ def load_encoders(spec: ModelSpec, runs: Path) -> Encoders:
             module.load_state_dict(load_file(path))
         except (RuntimeError, SafetensorError) as error:
             raise UserError(f"{path} is of another spec: delete it and make it again") from error
-    return Encoders(spec, densenet, encoder)
+    return Encoders(spec, densenet, encoder, frozen=frozen)
 
 
 def face_weights(runs: Path) -> Path:

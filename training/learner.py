@@ -25,14 +25,11 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 LORA, FUSION, PLACEHOLDERS = "lora.safetensors", "fusion.safetensors", "placeholders.safetensors"
 
 
-def build_learner(
-    recipe: Recipe, class_weights: Tensor | None = None, start: Path | None = None
-) -> Objectives:
+def build_learner(recipe: Recipe, start: Path | None = None) -> Objectives:
     """The base LLM with fresh LoRA and adapters, on the CPU.
 
     Args:
         recipe: Names the base, and says how it is kept in memory.
-        class_weights: (E,) of the emotions' loss.
         start: Folder of stage 1, whose LoRA is gone on with.
 
     Raises:
@@ -42,7 +39,7 @@ def build_learner(
     if recipe.settings.trainer.checkpoint_activations:
         llm.gradient_checkpointing_enable({"use_reentrant": False})
     model = EmotionModel(recipe.spec, add_lora(llm, recipe.spec.llm), tokenizer)
-    objectives = Objectives(model, class_weights)
+    objectives = Objectives(model)
     if start is not None:
         load_lora(objectives, start / LORA)
     return objectives

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,13 +64,13 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return middle, MAD_TO_SIGMA * float(np.median(np.abs(np.array(values) - middle)))
 
 
-def clear(data: Fer2013, label: int, count: int, seed: int) -> Iterable[Image]:
+def clear(data: Fer2013, label: int, count: int, seed: int) -> Iterator[Image]:
     """Some pictures whose label is clear, chosen at random."""
     found = np.flatnonzero((data.majority == label) & (data.votes[:, label] > CLEAR_SHARE))
-    return data.images[np.random.default_rng(seed).permutation(found)[:count]]
+    return iter(data.images[np.random.default_rng(seed).permutation(found)[:count]])
 
 
-def report(faces: Mapping[str, Sequence[Numbers]]) -> Iterable[str]:
+def report(faces: Mapping[str, Sequence[Numbers]]) -> Iterator[str]:
     """Lines of a table: a row per number; label columns in deviations from neutral."""
     yield f"{'measure':15}{'neutral':>9}{'sigma':>8}" + "".join(f"{name:>10}" for name in faces)
     for name in faces["neutral"][0]:

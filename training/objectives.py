@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from engine.model.model import EmotionModel
+from engine.model.model import EmotionModel, TurnInputs
 from engine.model.prompt import AUDIO_PLACEHOLDER, VIDEO_PLACEHOLDER
 from training.sequences import AnySequence, DescribedSequence, TrainingSequence
+from training.trainable_clips import TrainableClips
 
 PLACEHOLDERS = {"video": VIDEO_PLACEHOLDER, "audio": AUDIO_PLACEHOLDER}
 
@@ -43,17 +44,17 @@ class Objectives(nn.Module):
 
     class_weights: Tensor
 
-    def __init__(self, model: EmotionModel, class_weights: Tensor | None = None) -> None:
+    def __init__(self, model: EmotionModel) -> None:
         """Placeholders are of stage 1 only: stage 2 puts real tokens in their place."""
         super().__init__()
         self.model = model
+        self.trainable_clips: TrainableClips | None = None
         loudness = model.llm.get_input_embeddings().weight.detach().float().square().mean().sqrt()
         width = model.spec.llm.hidden_size
         self.placeholders = nn.ParameterDict(
             {name: nn.Parameter(torch.randn(width) * loudness) for name in PLACEHOLDERS}
         )
-        ones = torch.ones(len(model.spec.labels))
-        self.register_buffer("class_weights", ones if class_weights is None else class_weights)
+        self.register_buffer("class_weights", torch.ones(len(model.spec.labels)))
 
     def counts(self, batch: Sequence[AnySequence]) -> Tensor:
         """(2,) how much a batch counts: weighted turns with a target, and description tokens."""
@@ -108,12 +109,23 @@ class Objectives(nn.Module):
         A batch may lack a modality; shards are reduced together, so their processes must
         agree on which parameters have one, if only of zero.
         """
-        inputs = [*self.model.fusion.parameters(), *self.placeholders.parameters()]
+        parts = (self.model.fusion, self.placeholders, self.trainable_clips)
+        inputs = [p for part in parts if part is not None for p in part.parameters()]
         return torch.stack([p.float().sum() for p in inputs if p.requires_grad]).sum()
 
     def _scores(self, batch: Sequence[TrainingSequence], frozen_inputs: bool) -> Tensor:
-        scores: Tensor = self.model([s.turns for s in batch], frozen_inputs=frozen_inputs)
+        turns = [self._encoded(sequence) for sequence in batch]
+        scores: Tensor = self.model(turns, frozen_inputs=frozen_inputs)
         return scores
+
+    def _encoded(self, sequence: TrainingSequence) -> Sequence[TurnInputs]:
+        """Turns as they are, or encoded again where the encoders are trained."""
+        if self.trainable_clips is None or not sequence.clips:
+            return sequence.turns
+        return [
+            turn if key is None else self.trainable_clips(turn, key)
+            for turn, key in zip(sequence.turns, sequence.clips, strict=True)
+        ]
 
     def _emotion_loss(self, batch: Sequence[TrainingSequence], frozen_inputs: bool) -> Tensor:
         """Cross-entropy with the targets at the cues, summed."""

@@ -6,7 +6,7 @@ Letters in shapes: n turns, E emotions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -25,6 +25,8 @@ class TrainingSequence:
     turns: tuple[TurnInputs, ...]
     targets: Tensor
     """(n, E), rows sum to 1, or are zero where a turn is context only."""
+    clips: tuple[str | None, ...] = ()
+    """Key of each turn's prepared clip, where the encoders are trained too; else empty."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,8 @@ def in_context(sequence: TrainingSequence, prompt: PromptBuilder, budget: int) -
     for first, start, end in stretches:
         targets = sequence.targets[first:end].clone()
         targets[: start - first] = 0
-        parts.append(replace(sequence, turns=sequence.turns[first:end], targets=targets))
+        turns, clips = sequence.turns[first:end], sequence.clips[first:end]
+        parts.append(TrainingSequence(turns, targets, clips))
     return parts
 
 

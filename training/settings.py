@@ -117,6 +117,8 @@ class Stage2Training:
         require(min(epochs) >= 0, "stage2: epochs: 0 or more")
         require(sum(epochs) >= 1, "stage2: at least one of text, composed and clip epochs")
         require(0 < self.composed_share <= 1, "stage2.composed_share: more than 0, at most 1")
+        encoders = self.encoder_learning_rate == 0 or self.clip_epochs > 0
+        require(encoders, "stage2.encoder_learning_rate: encoders are trained on clips alone")
         removed = set(self.without)
         some_left = removed < set(MODALITIES)
         require(some_left, f"stage2.without: some of {', '.join(MODALITIES)}, not all")

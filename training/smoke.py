@@ -193,8 +193,7 @@ def draw_face(size: int, label: int, time: float = 0.0) -> NDArray[np.uint8]:
     oval(96, 118, (10, 4), (180, 135, 110), 3, (0, 180))
     smile = (0, 180) if mouth >= 0 else (180, 360)
     oval(96, 142 - mouth / 2, (22, max(2, abs(mouth))), (150, 60, 60), 5, smile)
-    blurred: NDArray[np.uint8] = cv2.GaussianBlur(picture, (0, 0), 1.5 * scale)
-    return blurred
+    return cv2.GaussianBlur(picture, (0, 0), 1.5 * scale).astype(np.uint8)
 
 
 def _write_faces(path: Path, count: int, rng: np.random.Generator) -> None:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from engine.model.prompt import PromptBuilder
 from engine.model.recognizer import without
+from engine.model.spec import ModelSpec
 from stream.errors import UserError
 from training.banks import face_bank, voice_bank
 from training.compose import Banks, compose, drop_modalities, solo_sequences
@@ -25,7 +26,7 @@ from training.datasets.speech import find_speech, speaker_split
 from training.describe.description import Description
 from training.describe.records import read_descriptions
 from training.encoders import load_encoders
-from training.preprocess import encode_dialogues
+from training.preprocess import encode_dialogues, prepare
 from training.script import Job
 from training.sequences import (
     DescribedSequence,
@@ -40,6 +41,17 @@ DESCRIPTIONS = "descriptions.jsonl"
 """Below the runs folder, where `training.run` has the teacher write."""
 FACES_PER_LABEL = 2500
 """Pictures of a label that composition draws from."""
+
+
+def clip_keys(
+    dialogues: Sequence[Dialogue], spec: ModelSpec, cache: Path
+) -> list[tuple[str | None, ...]]:
+    """Key of every utterance's prepared clip, by dialogue; None without a clip."""
+    keys = iter(prepare(dialogues, spec, cache, jobs=1).keys)
+    return [
+        tuple(next(keys) if utterance.clip else None for utterance in dialogue.utterances)
+        for dialogue in dialogues
+    ]
 
 
 def corpus_of(job: Job) -> Corpus:
@@ -79,6 +91,7 @@ class Sources:
         """Of a split: dialogues with their own pictures and sound, as in the paper."""
         job = self._job
         encoders = load_encoders(job.spec, job.runs)
+        trained = job.recipe.settings.stage2.encoder_learning_rate > 0
 
         @functools.cache
         def of(split: str) -> list[TrainingSequence]:
@@ -89,10 +102,11 @@ class Sources:
                     "stage2.clip_epochs needs them: see docs/data.md for where they belong"
                 )
             turns = encode_dialogues(dialogues, encoders, job.cache, job.jobs)
+            keys = clip_keys(dialogues, job.spec, job.cache) if trained else [()] * len(dialogues)
             return self._fit(
                 [
-                    TrainingSequence(own, label_targets(dialogue, job.spec.labels))
-                    for dialogue, own in zip(dialogues, turns, strict=True)
+                    TrainingSequence(own, label_targets(dialogue, job.spec.labels), clips)
+                    for dialogue, own, clips in zip(dialogues, turns, keys, strict=True)
                 ]
             )
 

@@ -25,6 +25,7 @@ from torch import nn
 
 from stream.errors import UserError
 from training.dev import dev_weighted_f1
+from training.encoders import face_weights, load_encoders, speech_weights
 from training.learner import LORA, build_learner, lora_parameters, owner, save_learned
 from training.loop import Epoch, Training, fit
 from training.objectives import Objectives, balanced_weights
@@ -36,6 +37,7 @@ from training.script import Job, run_script, script_parser
 from training.sequences import AnySequence
 from training.settings import Stage2Training
 from training.sources import Sources, corpus_of
+from training.trainable_clips import TrainableClips
 
 
 def train(job: Job) -> None:
@@ -46,6 +48,9 @@ def train(job: Job) -> None:
     runtime = Runtime(recipe.settings.trainer, out)
     objectives = build_learner(recipe, start=stage1_result(job))
     objectives.placeholders.requires_grad_(stage.joint)  # else real tokens take their place
+    if stage.encoder_learning_rate:
+        encoders = load_encoders(job.spec, job.runs, frozen=False)
+        objectives.trainable_clips = TrainableClips(encoders, job.cache)
     sources = Sources(job, corpus, objectives.model.prompt)
     if stage.class_weights == "balanced":
         objectives.class_weights = balanced_weights(sources.words("train"))
@@ -60,7 +65,7 @@ def train(job: Job) -> None:
         optimizer=make_optimizer(groups_of(objectives, stage)),
         epochs=epochs_of(stage, sources),
         dev=dev,
-        save=lambda: save_learned(objectives, out, write=runtime.is_main),
+        save=lambda: save(objectives, out, write=runtime.is_main),
         settings=recipe.settings.trainer,
         out=out,
         owner=owner(recipe, "stage2", job.seed),
@@ -71,6 +76,13 @@ def train(job: Job) -> None:
     if runtime.is_main:
         write_provenance(out, recipe, job.seed, progress)
     runtime.close()
+
+
+def save(objectives: Objectives, out: Path, *, write: bool) -> None:
+    """Write what stage 2 trained, the encoders too where they were."""
+    save_learned(objectives, out, write=write)
+    if objectives.trainable_clips is not None:
+        objectives.trainable_clips.save(face_weights(out), speech_weights(out), write=write)
 
 
 def stage1_result(job: Job) -> Path | None:
@@ -102,6 +114,9 @@ def groups_of(objectives: Objectives, stage: Stage2Training) -> list[Group]:
         Group(adapters, stage.adapter_learning_rate, begin, decay),
         Group(evidence, stage.evidence_learning_rate, begin),
     ]
+    if objectives.trainable_clips is not None:
+        encoders = list(objectives.trainable_clips.parameters())
+        groups.append(Group(encoders, stage.encoder_learning_rate, begin, decay))
     if stage.joint:
         placeholders = list(objectives.placeholders.parameters())
         groups.append(Group(placeholders, stage.learning_rate))

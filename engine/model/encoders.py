@@ -5,7 +5,8 @@ Letters in shapes: B pictures, W windows, D features, E emotions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,11 +97,19 @@ class Encoded:
 class Encoders:
     """Both encoders of a model; the same object serves training, evaluation and live."""
 
-    def __init__(self, spec: ModelSpec, densenet: DenseNet, speech: SpeechEncoder) -> None:
-        """Networks of the spec, frozen."""
+    def __init__(
+        self, spec: ModelSpec, densenet: DenseNet, speech: SpeechEncoder, *, frozen: bool = True
+    ) -> None:
+        """Networks of the spec; with `frozen` off what they give has a gradient.
+
+        Running means of the DenseNet are never updated: batches of a few clips are too
+        much alike.
+        """
         self.spec = spec
-        self.densenet = densenet.eval().requires_grad_(False)
-        self.speech = speech.eval().requires_grad_(False)
+        self.densenet = densenet.eval().requires_grad_(not frozen)
+        self.speech = speech.eval().requires_grad_(not frozen)
+        self._mode: Callable[[], contextlib.AbstractContextManager[object]]
+        self._mode = torch.inference_mode if frozen else contextlib.nullcontext
         self._smile: OpenSmile | None = None
 
     def video(self, pictures: Tensor) -> Encoded:
@@ -108,22 +117,23 @@ class Encoders:
         features, logits = self.frames(pictures)
         return self.pool(features, logits)
 
-    @torch.inference_mode()
     def frames(self, pictures: Tensor) -> tuple[Tensor, Tensor | None]:
         """DenseNet features (F, D) and, with a classifier, label scores (F, E) of pictures."""
-        parts = [self.densenet.encode(part) for part in torch.split(pictures, 64)]
-        features = torch.cat(parts)
-        return features, self.densenet.classifier(features) if self.spec.evidence else None
+        with self._mode():
+            parts = [self.densenet.encode(part) for part in torch.split(pictures, 64)]
+            features = torch.cat(parts)
+            return features, self.densenet.classifier(features) if self.spec.evidence else None
 
-    @torch.inference_mode()
     def pool(self, features: Tensor, logits: Tensor | None) -> Encoded:
         """Video tokens of an utterance from what `frames` gave for it."""
         tokens = self.spec.video.tokens
-        pooled = pool_frames(features, tokens)
-        if logits is None:
-            return Encoded(pooled, None)
-        means = pool_frames(logits, tokens)[:, : logits.shape[1]]
-        return Encoded(torch.cat([pooled, means.log_softmax(1)], 1), _utterance_scores(logits))
+        with self._mode():
+            pooled = pool_frames(features, tokens)
+            if logits is None:
+                return Encoded(pooled, None)
+            means = pool_frames(logits, tokens)[:, : logits.shape[1]]
+            joined = torch.cat([pooled, means.log_softmax(1)], 1)
+            return Encoded(joined, _utterance_scores(logits))
 
     def audio(self, samples: Samples) -> Encoded:
         """Encode sound (N,) of an utterance, N at least 1."""
@@ -131,16 +141,15 @@ class Encoders:
         windows = audio_windows(clean_samples(samples), self.spec.audio)
         return self.functionals(torch.from_numpy(self._smile(windows)))
 
-    @torch.inference_mode()
     def functionals(self, functionals: Tensor, logits: Tensor | None = None) -> Encoded:
         """Audio tokens from (W, D) functionals; `logits` (W, E) replace the encoder's own."""
-        standardised = self.speech.standardise(functionals)
-        if not (self.spec.evidence and self.spec.audio.hidden):
-            return Encoded(standardised, None)
-        logits = self.speech.layers(standardised) if logits is None else logits
-        return Encoded(
-            torch.cat([standardised, logits.log_softmax(1)], 1), _utterance_scores(logits)
-        )
+        with self._mode():
+            standardised = self.speech.standardise(functionals)
+            if not (self.spec.evidence and self.spec.audio.hidden):
+                return Encoded(standardised, None)
+            logits = self.speech.layers(standardised) if logits is None else logits
+            joined = torch.cat([standardised, logits.log_softmax(1)], 1)
+            return Encoded(joined, _utterance_scores(logits))
 
 
 def _utterance_scores(logits: Tensor) -> Tensor:

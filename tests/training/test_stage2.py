@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from stream.errors import UserError
-from training import loop, stage1, stage2
+from training import bundle, loop, stage1, stage2
 from training.checkpoint import save_checkpoint
 from training.describe.description import Description
 from training.learner import build_learner
@@ -157,6 +157,24 @@ def test_undescribed_utterances_are_named(fresh: Callable[[str], Job]) -> None:
     path.write_text("\n".join(line for line in lines if '"train"' in line) + "\n")
     with pytest.raises(UserError, match=r"describes no utterance of meld dev: run .*describe"):
         stage1.train(job)
+
+
+def test_encoders_are_trained_when_asked(fresh: Callable[[str], Job], tmp_path: Path) -> None:
+    """Then the DenseNet and the speech network move, and the bundle has the moved ones."""
+    job = fresh("unfrozen")
+    settings = {"text_epochs": 0, "composed_epochs": 0, "encoder_learning_rate": 1e-3}
+    recipe = job.recipe.with_settings(stage1={"epochs": 0}, stage2=settings)
+    job = dataclasses.replace(job, recipe=recipe)
+    stage2.train(job)
+    out = tmp_path / "bundle"
+    bundle.assemble(job, out)
+    for name in ("face", "speech"):
+        before = load_file(job.runs / name / f"{name}.safetensors")
+        after = load_file(out / f"{name}.safetensors")
+        assert before.keys() == after.keys()
+        for key, value in before.items():
+            buffer = "running" in key or "num_batches" in key or key in ("mean", "deviation")
+            assert torch.equal(after[key], value) is buffer, f"{name} {key}"
 
 
 def test_balanced_classes_change_the_loss(fresh: Callable[[str], Job]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from engine.behaviour import Baseline, BehaviourReader
 from engine.behaviour.measures import MEASURES
-from engine.behaviour.rules import RULES
+from engine.behaviour.rules import RULES, VERSION
 from export.models import resolve
 from training.describe.description import Description
 from training.describe.teacher import Failure, Request
@@ -57,7 +57,7 @@ class MeasuredTeacher:
     @property
     def prompt_version(self) -> str:
         """A digest of the rules: descriptions made by other rules are made again."""
-        rules = repr((sorted(MEASURES.items()), RULES))
+        rules = repr((VERSION, sorted(MEASURES.items()), RULES))
         return f"rules-{hashlib.sha256(rules.encode()).hexdigest()[:8]}"
 
     @property
