@@ -179,8 +179,10 @@ def _mean(values: Sequence[Floats]) -> Floats:
 
 
 def _percentiles(values: Floats, level: float) -> Interval:
+    """Ends are resamples themselves, not points between two: p-values then agree with them."""
     tail = 50 * (1 - level)
-    low, high = np.percentile(values, [tail, 100 - tail])
+    low = np.percentile(values, tail, method="lower")
+    high = np.percentile(values, 100 - tail, method="higher")
     return Interval(float(low), float(high))
 
 
