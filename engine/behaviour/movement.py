@@ -21,7 +21,7 @@ CUT_SHARE = 0.7
 """Share of the whole picture that changes when a film cuts or a camera swings."""
 MAX_GAP_SECONDS = 0.5
 """Frames further apart are not compared: whatever moved has moved on."""
-SWING_DEGREES = {"head_pitch": 3.0, "head_yaw": 5.0}
+SWING_DEGREES = {"head_pitch": 4.0, "head_yaw": 5.0}
 """Least turn of one swing of a nod and of a shake."""
 MIN_SWINGS = 3
 """Swings to and fro that make a nod or a shake: down, up, down."""

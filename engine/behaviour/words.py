@@ -81,7 +81,7 @@ def _quiet_posture(said: Sequence[Finding], series: Mapping[str, Series]) -> lis
         turned = [
             f"head somewhat {verb} to the {'left' if middle > 0 else 'right'}"
             for name, (verb, limit) in UPRIGHT.items()
-            if abs(middle := statistics.median(series[name].values)) >= limit
+            if name in series and abs(middle := statistics.median(series[name].values)) >= limit
         ]
         words += turned or ["head upright, facing the camera"]
     slope = series.get("shoulder_slope")

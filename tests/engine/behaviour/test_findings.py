@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.behaviour.baseline import PRIOR_FRAMES, Baseline
 from engine.behaviour.findings import find
 from engine.behaviour.measures import MEASURES, Series
-from engine.behaviour.rules import RULES, Rule
+from engine.behaviour.rules import BODY, FACE, POSTURE, RULES, Rule
+from engine.behaviour.words import sentence
 
 STEP = 0.1
 
@@ -137,7 +140,7 @@ def test_lowered_lids_of_a_downward_look_are_no_narrowing(baseline: Baseline) ->
 
 def test_a_nod_and_a_shake_are_told(baseline: Baseline) -> None:
     """Of pitch and of yaw."""
-    swinging = series([0.0, -4, 2, -4, 2, -4, 0, 0] * 2)
+    swinging = series([0.0, -5, 2, -5, 2, -5, 0, 0] * 2)
     assert [finding.words for finding in find({"head_pitch": swinging}, baseline)] == ["nods"]
     wider = series([value * 2 for value in swinging.values])
     words = [finding.words for finding in find({"head_yaw": wider}, baseline)]
@@ -156,3 +159,27 @@ def test_moving_hands_are_told(baseline: Baseline) -> None:
     both = find(right | hand("left", moving), baseline)
     assert [found.words for found in both] == ["gesturing with both hands"]
     assert find(hand("left", [0.5] * 4), baseline) == []
+
+
+names = st.sampled_from(sorted({rule.measure for rule in RULES}))
+anything = st.dictionaries(
+    names, st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=12).map(series), max_size=8
+)
+
+
+@settings(max_examples=60)
+@given(anything, anything)
+def test_any_numbers_give_sound_findings(
+    before: dict[str, Series], numbers: dict[str, Series]
+) -> None:
+    """Moments lie within the frames, strengths reach the threshold, sentences can be made."""
+    baseline = Baseline()
+    baseline.update(before)
+    found = find(numbers, baseline)
+    times = [time for measured in numbers.values() for time in measured.times]
+    for finding in found:
+        assert min(times) <= finding.start <= finding.end <= max(times)
+        assert finding.strength >= 1
+    for part in (FACE, BODY, POSTURE):
+        text = sentence(part, found, numbers)
+        assert not text or (text[0].isupper() and text.endswith("."))
