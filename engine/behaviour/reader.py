@@ -69,7 +69,7 @@ class Behaviour:
 class BehaviourReader:
     """Reads behaviour from pictures, on one thread. Not for several threads at once.
 
-    About 0.25 s for the face in 24 frames and 0.3 s for the body in 8, on one core.
+    About 0.5 s for the face in 24 frames and 0.35 s for the body in 8, on one core.
     """
 
     def __init__(self, face_landmarks: Path, pose: Path | None, detector: Path) -> None:
