@@ -20,7 +20,8 @@ MAX_FRAMES = 64
 _PIECE_SAMPLES = SAMPLE_RATE  # a longer chunk is taken in pieces, so that memory stays bounded
 _LONGEST_FILL = 0.5  # seconds of missing sound heard as silence; a longer hole ends the utterance
 _VIDEO_LAG = 2.0  # seconds that a finished utterance waits for its last pictures
-_SCREEN_SECONDS = 1.0  # how long a picture counts as on screen when no newer one comes
+SCREEN_SECONDS = 1.0
+"""How long a picture counts as on screen when no newer one comes."""
 _MARGIN_SECONDS = 5.0
 
 VIDEO_DROPPED = "video frames dropped"
@@ -97,7 +98,7 @@ class UtteranceCutter:
         elif piece.time - heard_until > _LONGEST_FILL:
             self._end_sound()
             done += self._release(wait=False)
-            self.timeline.drop(piece.time - _SCREEN_SECONDS)
+            self.timeline.drop(piece.time - SCREEN_SECONDS)
             self._heard = sample_index(piece.time)
         self.timeline.push(piece)
         self._listen()
@@ -145,7 +146,7 @@ class UtteranceCutter:
         start, end = boundary.start, boundary.end
         frames, audio = self.timeline.cut(start, end)
         on_screen = self.timeline.frame_at(start)
-        if not frames and on_screen and start - on_screen.time <= _SCREEN_SECONDS:
+        if not frames and on_screen and start - on_screen.time <= SCREEN_SECONDS:
             frames = [on_screen]
         frames_dropped = self.timeline.frames_dropped - self._reported_frames_dropped
         self._reported_frames_dropped = self.timeline.frames_dropped
@@ -177,7 +178,7 @@ class UtteranceCutter:
         earliest = self._windows.earliest if self._vad is None else self._segmenter.earliest
         if self._waiting:
             earliest = min(earliest, self._waiting[0].start)
-        self.timeline.drop(earliest - _SCREEN_SECONDS)
+        self.timeline.drop(earliest - SCREEN_SECONDS)
 
 
 def sample_frames(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from stream.segmenter import Boundary
 
-_FRAME_SECONDS = 0.04
+LAST_PICTURE_SECONDS = 0.04
+"""How long the last picture of a track lasts."""
 """How long the last picture is taken to stay on screen."""
 
 
@@ -49,7 +50,7 @@ class FixedWindows:
             return []
         start, full = self._edge(self._index), self._edge(self._index + 1)
         self._index = None
-        return [Boundary(start, min(self._last + _FRAME_SECONDS, full))]
+        return [Boundary(start, min(self._last + LAST_PICTURE_SECONDS, full))]
 
     def _edge(self, index: int) -> float:
         return (self._origin or 0.0) + index * self._seconds

@@ -38,6 +38,9 @@ from training.bootstrap import RESAMPLES
 from training.html import write_page
 from training.script import Job, run_script, script_parser
 
+SEEDS, SMOKE_SEEDS = (1, 2, 3), (1, 2)
+"""Where none are given."""
+
 
 def ablate(job: Job) -> None:
     """Train what is not trained yet, compare, and print.
@@ -48,7 +51,8 @@ def ablate(job: Job) -> None:
     options = job.options
     chosen, skipped = choose(job.recipe, options.only)
     sample = Sample(options.dialogues, options.dev_dialogues, job.seed)
-    experiment = Experiment(job, chosen, options.seeds, sample)
+    seeds = options.seeds or (SMOKE_SEEDS if options.smoke else SEEDS)
+    experiment = Experiment(job, chosen, seeds, sample)
     if options.finished:
         outcomes, unfinished = finished(experiment)
         skipped |= unfinished
@@ -132,9 +136,9 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--seeds",
         type=_seeds,
-        default=(1, 2, 3),
         metavar="1,2,3",
-        help="of the trainings; --seed is of the encoders and of the sample, which all share",
+        help="of the trainings (1,2,3; with --smoke 1,2); --seed is of the encoders and of the "
+        "sample, which all share",
     )
     what.add_argument(
         "--dialogues", type=int, metavar="N", help="train on so many, drawn by --seed; else on all"

@@ -18,11 +18,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.faces import FaceDetector, Framing, track_faces
+from engine.faces import FaceDetector
 from engine.model.encoders import OpenSmile
-from engine.model.inputs import _fit as fit_picture
-from engine.model.inputs import audio_windows, clean_samples
-from engine.model.recognizer import SILENCE
+from engine.model.inputs import (
+    audio_windows,
+    clean_samples,
+    fit_picture,
+    is_silent,
+    participant_pictures,
+)
 from engine.model.spec import AudioSpec, VideoSpec
 from stream.errors import UserError
 from stream.media import Image, Samples, VideoFrame
@@ -83,23 +87,14 @@ def clip_pictures(
     frames: Sequence[VideoFrame], spec: VideoSpec, detector: FaceDetector | None
 ) -> list[Image]:
     """What the DenseNet looks at: tracked faces or whole frames, fitted but not normalised."""
-    if spec.source == "frame":
-        images = [frame.image for frame in frames]
-    else:
-        if detector is None:
-            raise ValueError("video.source is face: a detector is needed")
-        framing = Framing(spec.face_scale, spec.face_offset)
-        crops = track_faces(frames, detector, spec.size, framing).crops
-        images = [crop.image for crop in crops if crop is not None]
+    images, _ = participant_pictures(frames, spec, detector)
     return [_fit(image, spec) for image in images]
 
 
 def clip_windows(samples: Samples, spec: AudioSpec) -> list[Samples]:
     """What openSMILE hears; nothing of a microphone that is muted."""
     cleaned = clean_samples(samples)
-    if not len(cleaned) or float(np.sqrt(np.mean(np.square(cleaned)))) < SILENCE:
-        return []
-    return audio_windows(cleaned, spec)
+    return [] if is_silent(cleaned) else audio_windows(cleaned, spec)
 
 
 def pack(clip: PreparedClip) -> Entry:

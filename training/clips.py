@@ -16,15 +16,14 @@ import av.error
 import numpy as np
 
 from engine.model.spec import VideoSpec
-from stream.cutter import _SCREEN_SECONDS as SCREEN_SECONDS
-from stream.cutter import sample_frames
+from stream.cutter import SCREEN_SECONDS, sample_frames
 from stream.errors import UserError
 from stream.media import SAMPLE_RATE, Samples, Utterance, VideoFrame
 from stream.sources.base import DEFAULT_PARTICIPANT, MediaItem
 from stream.sources.container import Location
 from stream.sources.reader import MediaReader
 from stream.timeline import Timeline
-from stream.windows import _FRAME_SECONDS as LAST_PICTURE_SECONDS
+from stream.windows import LAST_PICTURE_SECONDS
 from training.datasets.clip import Clip, MediaCut
 
 LONGEST_SECONDS = 600.0
@@ -236,23 +235,11 @@ def _track(cut: MediaCut, *, audio: bool) -> Iterator[tuple[MediaReader, Iterato
     location = Location.of_file(cut.path)
     if cut.start > _MARGIN_SECONDS:
         with closing(MediaReader(location, audio=audio, video=not audio)) as reader:
-            items = _seek(reader, cut.start - _MARGIN_SECONDS)
-            first = next(items, None)
+            found = reader.seek(cut.start - _MARGIN_SECONDS)
+            items = iter(reader)
+            first = next(items, None) if found else None
             if first is not None and first.time <= cut.start - _MARGIN_SECONDS / 2:
                 yield reader, chain([first], items)
                 return
     with closing(MediaReader(location, audio=audio, video=not audio)) as reader:
         yield reader, iter(reader)
-
-
-def _seek(reader: MediaReader, time: float) -> Iterator[MediaItem]:
-    """What a reader that was just opened gives from the last key frame before `time`."""
-    container = reader._media.container
-    origin = container.start_time or 0
-    try:
-        container.seek(origin + round(time * _MICROSECONDS))
-    except (av.error.FFmpegError, OSError):
-        return iter(())
-    for clock in (reader._audio_clock, reader._video_clock):
-        clock._next = max(0.0, time - LONGEST_SECONDS)  # the clocks forgive jumps ahead, not back
-    return iter(reader)

@@ -2,7 +2,7 @@
 
 Training, export and the live engine all come through here, so that what a model is
 trained on is what it sees live. A frame becomes a video token in three steps:
-`engine.faces` cuts the face, `picture_tensor` makes it the DenseNet's input, and
+`participant_pictures` cuts the face, `picture_tensor` makes it the DenseNet's input, and
 `engine.model.fusion` pools and adapts the DenseNet's features.
 
 Letters in shapes: B pictures, H height, W width, C channels, S side, N samples.
@@ -19,8 +19,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.faces import FaceDetector, Framing, track_faces
 from engine.model.spec import AudioSpec, VideoSpec
-from stream.media import SAMPLE_RATE, Image, Samples
+from stream.media import SAMPLE_RATE, Image, Samples, VideoFrame
+
+SILENCE = 1e-4
+"""Root mean square below which sound is taken for a muted microphone."""
 
 
 def picture_tensor(pictures: Sequence[Image] | NDArray[np.uint8], spec: VideoSpec) -> Tensor:
@@ -36,11 +40,33 @@ def picture_tensor(pictures: Sequence[Image] | NDArray[np.uint8], spec: VideoSpe
     channels = spec.densenet.in_channels
     out = np.empty((len(pictures), spec.size, spec.size, channels), np.float32)
     for index, picture in enumerate(pictures):
-        out[index] = _fit(picture, spec.size, channels)
+        out[index] = fit_picture(picture, spec.size, channels)
     return (torch.from_numpy(out).permute(0, 3, 1, 2) / 255 - spec.mean) / spec.std
 
 
-def _fit(picture: NDArray[np.uint8], size: int, channels: int) -> NDArray[Any]:
+def participant_pictures(
+    frames: Sequence[VideoFrame], spec: VideoSpec, detector: FaceDetector | None
+) -> tuple[list[Image], float]:
+    """What the DenseNet looks at, before it is fitted: tracked faces, or whole frames.
+
+    Returns:
+        The pictures in order of time, none where no face was found; and how good they are,
+        from 0 to 1.
+
+    Raises:
+        ValueError: faces are wanted and there is no detector.
+    """
+    if spec.source == "frame":
+        return [frame.image for frame in frames], 1.0
+    if detector is None:
+        raise ValueError("video.source is face: a detector is needed")
+    framing = Framing(spec.face_scale, spec.face_offset)
+    track = track_faces(frames, detector, spec.size, framing)
+    return [crop.image for crop in track.crops if crop is not None], track.quality
+
+
+def fit_picture(picture: NDArray[np.uint8], size: int, channels: int) -> NDArray[Any]:
+    """A picture at its final size and channels: (H, W) or (H, W, 3) -> (S, S, C)."""
     fitted: NDArray[Any] = picture
     if picture.ndim == 3 and channels == 1:
         fitted = cv2.cvtColor(fitted, cv2.COLOR_RGB2GRAY)
@@ -76,6 +102,11 @@ def audio_windows(samples: Samples, spec: AudioSpec) -> list[Samples]:
     padded = np.zeros(max(starts[-1] + window, len(samples)), np.float32)
     padded[: len(samples)] = samples
     return [padded[start : start + window] for start in starts]
+
+
+def is_silent(samples: Samples) -> bool:
+    """Whether there is no sound, or that of a muted microphone."""
+    return not len(samples) or float(np.sqrt(np.mean(np.square(samples)))) < SILENCE
 
 
 def clean_samples(samples: Samples) -> Samples:

@@ -17,21 +17,23 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine.dialogue import Turn
-from engine.faces import FaceDetector, Framing, track_faces
+from engine.faces import FaceDetector
 from engine.model.calibration import Calibration
 from engine.model.densenet import DenseNet
 from engine.model.encoders import Encoders, SpeechEncoder
-from engine.model.inputs import clean_samples, picture_tensor
+from engine.model.inputs import (
+    clean_samples,
+    is_silent,
+    participant_pictures,
+    picture_tensor,
+)
 from engine.model.manifest import verify_bundle
 from engine.model.model import EmotionModel, TurnInputs, load_base, merge_lora
 from engine.model.outputs import Recognition
 from engine.model.prompt import clean_text, recent_turns
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
-from stream.media import Image, Utterance
-
-SILENCE = 1e-4
-"""Root mean square below which sound is taken for a muted microphone."""
+from stream.media import Image, Utterance, VideoFrame
 
 
 class Recognizer:
@@ -159,7 +161,7 @@ class Recognizer:
         samples = clean_samples(utterance.audio)
         if not len(samples):
             absent["audio"] = "no audio"
-        elif float(np.sqrt(np.mean(np.square(samples)))) < SILENCE:
+        elif is_silent(samples):
             absent["audio"] = "silence"
         else:
             with _timed(latency, "audio"):
@@ -180,7 +182,7 @@ class Recognizer:
             absent["video"] = "no video"
             return turn
         with _timed(latency, "faces"):
-            pictures, quality_video = self._pictures(utterance)
+            pictures, quality_video = self._pictures(utterance.frames)
         if not len(pictures):
             absent["video"] = "no face"
             return turn
@@ -189,16 +191,11 @@ class Recognizer:
         quality["video"] = quality_video
         return replace(turn, video=encoded.tokens, video_scores=encoded.scores)
 
-    def _pictures(self, utterance: Utterance) -> tuple[list[Image], float]:
-        """What the DenseNet looks at: tracked faces, or whole frames, and how good they are."""
-        spec = self.spec.video
-        if spec.source == "frame":
-            return [frame.image for frame in utterance.frames], 1.0
-        if self._detector is None:
+    def _pictures(self, frames: Sequence[VideoFrame]) -> tuple[list[Image], float]:
+        """None without a detector, where faces are wanted: prepared inputs need none."""
+        if self._detector is None and self.spec.video.source == "face":
             return [], 0.0
-        framing = Framing(spec.face_scale, spec.face_offset)
-        track = track_faces(utterance.frames, self._detector, spec.size, framing)
-        return [crop.image for crop in track.crops if crop is not None], track.quality
+        return participant_pictures(frames, self.spec.video, self._detector)
 
 
 def used_modalities(turn: TurnInputs) -> tuple[str, ...]:

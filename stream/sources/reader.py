@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 _MICROSECONDS = 1_000_000
 _MAX_BAD_READS = 64  # in a row; then the rest of the container is given up
 _BACK_SECONDS = 1.0
+_LONGEST_KEY_SECONDS = 600.0  # between two key frames; the clock forgives jumps ahead, not back
 _AHEAD_SECONDS = 3600.0
 
 
@@ -51,6 +52,10 @@ class TrackClock:
         self._next = time + duration
         return time
 
+    def skip(self, time: float) -> None:
+        """Go on from about `time`, which a seek was asked for; it may land well before."""
+        self._next = max(0.0, time - _LONGEST_KEY_SECONDS)
+
 
 class MediaReader:
     """Reads one container. It blocks, and one thread at a time may use it.
@@ -81,6 +86,25 @@ class MediaReader:
     def close(self) -> None:
         """Close the container."""
         self._media.container.close()
+
+    def seek(self, time: float) -> bool:
+        """Go on from the last key frame before a moment; only before anything was read.
+
+        Args:
+            time: Media seconds.
+
+        Returns:
+            Whether the container could; where its index is wrong it lands elsewhere, so
+            look at the time of what comes.
+        """
+        container = self._media.container
+        try:
+            container.seek((container.start_time or 0) + round(time * _MICROSECONDS))
+        except (av.error.FFmpegError, OSError):
+            return False
+        for clock in (self._audio_clock, self._video_clock):
+            clock.skip(time)
+        return True
 
     def __iter__(self) -> Iterator[MediaItem]:
         """Chunks and frames in the order in which they are stored.

@@ -204,12 +204,8 @@ def test_an_endless_clip_is_bounded(film: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_an_index_that_lies_is_not_believed(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A seek that lands behind the cut is given up for reading from the start."""
-    seek = clips._seek
-
-    def too_far(reader: MediaReader, time: float) -> Iterator[Any]:
-        return seek(reader, time + 5)
-
-    monkeypatch.setattr(clips, "_seek", too_far)
+    seek = MediaReader.seek
+    monkeypatch.setattr(MediaReader, "seek", lambda reader, time: seek(reader, time + 5))
     assert numbers(picked(film, 9.0, 9.3)) == pytest.approx([90, 91, 92], abs=1)
 
 

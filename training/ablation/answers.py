@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from training.ablation.comparison import MAIN, Compared, Row
+from training.ablation.units import points
 
 SIGNIFICANT = 0.05
+FEW = 30
+"""Dialogues below which a bootstrap over them rejects too often (Cameron, Gelbach and
+Miller, 2008, who look at 5 to 30 clusters)."""
 
 
 @dataclass(frozen=True)
@@ -81,22 +86,26 @@ def answers(rows: Sequence[Row], skipped: Mapping[str, str], seeds: int) -> dict
 
 def basis(dialogues: int, turns: int, seeds: int, rows: Sequence[Row]) -> str:
     """On how much all of it rests, and what cannot be seen on so much."""
-    widths = [
-        row.compared[MAIN].difference.high - row.compared[MAIN].difference.low
-        for row in rows
-        if row.compared
-    ]
+    differences = [row.compared[MAIN].difference for row in rows if row.compared]
+    half = median((one.high - one.low) / 2 for one in differences)
     trainings = "one training" if seeds == 1 else f"{seeds} trainings"
-    text = (
+    text = [
         f"All of this rests on {turns:,} turns of {dialogues:,} dialogues of dev and on "
-        f"{trainings} of each variant. The 95 % intervals of the differences are "
-        f"{100 * min(widths):.1f} to {100 * max(widths):.1f} points wide: a difference much "
-        "smaller than half of that cannot be seen on so little, so small data cannot decide "
-        "these questions. Intervals and p-values speak of other dialogues, "
-    )
-    if seeds == 1:
-        return text + "not of other trainings: one seed says nothing of how another would come out."
-    return text + "not of other trainings; how far those differ is in the deviation over seeds."
+        f"{trainings} of each variant.",
+        f"The 95 % intervals of the differences reach about {100 * half:.1f} points to either "
+        "side: what is much smaller cannot be seen on so much data, so where no difference is "
+        "shown there may still be one.",
+        "Intervals and p-values speak of other dialogues, not of other trainings;",
+        "one seed says nothing of how another would come out."
+        if seeds == 1
+        else "how far those differ is in the deviation over seeds.",
+    ]
+    if dialogues < FEW:
+        text.append(
+            f"With fewer than {FEW} dialogues the bootstrap is also too sure of itself: so "
+            "little data cannot decide these questions."
+        )
+    return " ".join(text)
 
 
 def verdict(worth: float, corrected_p: float) -> str:
@@ -114,8 +123,8 @@ def _answer(check: Check, compared: Compared, family: int, seeds: int) -> Answer
     found = verdict(worth, compared.corrected_p)
     of = "comparison" if family == 1 else "comparisons"
     sentence = (
-        f"{check.subject}: {found} (weighted F1 {100 * worth:+.1f} points with it, 95 % interval "
-        f"{100 * low:+.1f} to {100 * high:+.1f}, p = {difference.p_value:.3f}, "
+        f"{check.subject}: {found} (weighted F1 {points(worth)} points with it, 95 % interval "
+        f"{points(low)} to {points(high)}, p = {difference.p_value:.3f}, "
         f"{compared.corrected_p:.3f} corrected for {family} {of})."
     )
     if seeds > 1:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from engine.model.calibration import Calibration
 from engine.model.model import EmotionModel, TurnInputs
 from training.datasets.dialogues import Dialogue
-from training.encoders import load_encoders
+from training.encoders import face_weights, load_encoders
 from training.evaluation.predictions import Predictions
 from training.evaluation.scoring import score
 from training.learner import FUSION, build_learner
@@ -45,7 +45,8 @@ def _examples(job: Job, dialogues: Sequence[Dialogue]) -> Examples:
     labels = job.spec.labels
     turns: Sequence[tuple[TurnInputs, ...]]
     if job.recipe.settings.stage2.clip_epochs:
-        encoders = load_encoders(job.spec, job.runs)
+        own = job.runs / "stage2"  # where stage 2 leaves encoders that it was asked to train
+        encoders = load_encoders(job.spec, own if face_weights(own).exists() else job.runs)
         turns = encode_dialogues(list(dialogues), encoders, job.cache, job.jobs)
     else:
         turns = [text_sequence(dialogue, labels).turns for dialogue in dialogues]

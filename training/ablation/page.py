@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from training.ablation.comparison import FIGURES, MAIN
-from training.ablation.table import duration, operations, points
+from training.ablation.units import duration, operations, points
 from training.html import render
 from training.report import HEADLINES
 
@@ -38,7 +38,7 @@ def forest(document: dict[str, Any]) -> dict[str, Any]:
         if row["differences"]
     }
     ends = [value for one in found.values() for value in (one["low"], one["high"])]
-    reach = 1.1 * max(0.005, *(abs(end) for end in ends))
+    reach: float = 1.1 * max(0.005, *(abs(end) for end in ends))
 
     def place(value: float) -> float:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * (value + reach) / (2 * reach), 1)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.ablation.comparison import FIGURES, MAIN
+from training.ablation.units import duration, operations, points
 from training.report import HEADLINES
 
 
@@ -30,26 +31,6 @@ def print_tables(document: dict[str, Any], console: Console) -> None:
     console.print(document["basis"], highlight=False)
     for name, reason in document["skipped"].items():
         console.print(f"left out: {name}: {reason}", highlight=False, markup=False)
-
-
-def points(share: float) -> str:
-    """A difference of fractions in percentage points, with its sign."""
-    return f"{100 * share:+.1f}"
-
-
-def operations(flops: float) -> str:
-    """Operations with their unit, three digits."""
-    for unit, size in (("P", 1e15), ("T", 1e12), ("G", 1e9)):
-        if flops >= size:
-            return f"{flops / size:.3g} {unit}FLOP"
-    return f"{flops:.3g} FLOP"
-
-
-def duration(seconds: float) -> str:
-    """Seconds, minutes or hours, whichever is readable."""
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _figures(document: dict[str, Any]) -> Table:
