@@ -62,14 +62,14 @@ def measure(pictures: Iterable[Image], detector: FaceDetector) -> Measurement:
     count, scales, offsets = 0, [], []
     for picture in pictures:
         count += 1
-        if faces := detector(_on_canvas(picture)):
+        if faces := detector(on_canvas(picture)):
             box = faces[0].box
             scales.append(PICTURE_SIDE / box.side)
             offsets.append((CANVAS_SIDE / 2 - box.centre[1]) / box.side)
     return Measurement(count, np.array(scales), np.array(offsets))
 
 
-def _on_canvas(picture: Image) -> Image:
+def on_canvas(picture: Image) -> Image:
     margin = (CANVAS_SIDE - PICTURE_SIDE) // 2
     large = cv2.resize(picture, (PICTURE_SIDE, PICTURE_SIDE), interpolation=cv2.INTER_CUBIC)
     canvas = cv2.copyMakeBorder(large, *(margin,) * 4, cv2.BORDER_REPLICATE)

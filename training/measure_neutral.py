@@ -26,7 +26,7 @@ from stream.errors import UserError
 from stream.media import Image
 from training.datasets.fer2013 import Fer2013, read_fer2013
 from training.datasets.labels import MELD_LABELS
-from training.measure_framing import _on_canvas as on_canvas
+from training.measure_framing import on_canvas
 
 CLEAR_SHARE = 0.7
 """Share of the votes above which a label is clear."""

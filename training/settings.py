@@ -27,15 +27,18 @@ class TeacherSettings:
     `server`: an OpenAI-compatible server; `none`: stage 1 is left out."""
     model: str = ""
     """Of the vision model (paper: Qwen2-VL) or on the server."""
-    frames: int = 8
-    """Pictures of an utterance that the teacher sees."""
+    url: str = ""
+    """Of the server, up to and with `/v1`; its key is in the environment, never here."""
+    frames: int = 0
+    """Pictures of an utterance that the teacher sees; 0: as many as its kind needs, which is
+    24 for `measured`, since movement takes a few a second, and 8 for the others."""
 
     def __post_init__(self) -> None:
         """Refuse teachers that do not exist."""
         require(self.kind in TEACHERS, f"teacher.kind {self.kind!r}: one of {', '.join(TEACHERS)}")
         named = self.kind not in ("vision", "server") or bool(self.model)
         require(named, f"teacher.model: name the model of the {self.kind} teacher")
-        require(self.frames >= 1, "teacher.frames: at least 1")
+        require(self.frames >= 0, "teacher.frames: 0 or more")
 
 
 @dataclass(frozen=True)

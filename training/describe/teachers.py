@@ -10,6 +10,10 @@ from stream.errors import UserError
 from training.describe.teacher import Teacher
 from training.recipe import Recipe
 
+DEFAULT_FRAMES = 8
+FRAMES = {"measured": 24}
+"""Where a teacher needs another number: nods and gestures take a few pictures a second."""
+
 
 @dataclass(frozen=True)
 class TeacherOptions:
@@ -21,7 +25,7 @@ class TeacherOptions:
     """Of the vision teacher, or on the server."""
     url: str = ""
     """Of the server, up to and with `/v1`."""
-    frames: int = 8
+    frames: int = DEFAULT_FRAMES
     """Pictures of an utterance, at most."""
     batch: int | None = None
     """Utterances at once; None: as the teacher likes it."""
@@ -56,8 +60,13 @@ class TeacherOptions:
         settings = recipe.settings.teacher
         given = {name: value for name, value in changes.items() if value is not None}
         kind = given.get("kind", settings.kind)
-        model = settings.model if kind == settings.kind else ""
-        known = {"kind": kind, "model": model, "frames": settings.frames}
+        same = kind == settings.kind
+        known = {
+            "kind": kind,
+            "model": settings.model if same else "",
+            "url": settings.url if same else "",
+            "frames": settings.frames or FRAMES.get(str(kind), DEFAULT_FRAMES),
+        }
         values: dict[str, object] = {**known, **given}
         return cls(**values)  # type: ignore[arg-type]
 

@@ -160,6 +160,7 @@ def test_the_recipe_names_the_teacher() -> None:
     own = TeacherOptions.of(recipe)
     assert (own.kind, own.model, own.frames) == ("vision", "Qwen/Qwen2-VL-7B-Instruct", 8)
     assert TeacherOptions.of(recipe, frames=4, model=None).frames == 4
+    assert TeacherOptions.of(recipe, kind="measured").frames == 24
     with pytest.raises(UserError, match="--model"):
         TeacherOptions.of(recipe, kind="server", url="http://host/v1")
 
