@@ -15,7 +15,6 @@ import torch
 from stream.errors import UserError
 from training.ablation import experiment as module
 from training.ablation.experiment import Experiment
-from training.ablation.folders import link
 from training.ablation.sample import Sample
 from training.ablation.variants import VARIANTS, Variant
 from training.describe.description import PARTS
@@ -163,12 +162,3 @@ def test_a_corpus_without_dev_is_named(smoke: Smoke, described: Path, tmp_path: 
     job = dataclasses.replace(experiment.job, data=data.parent)
     with pytest.raises(UserError, match="has no dev split"):
         dataclasses.replace(experiment, job=job).run()
-
-
-def test_links_survive_a_move(tmp_path: Path) -> None:
-    """They are relative, and made once."""
-    (tmp_path / "runs" / "face").mkdir(parents=True)
-    for _ in range(2):
-        link(tmp_path / "runs" / "ablation" / "full-seed1" / "face", tmp_path / "runs" / "face")
-    moved = (tmp_path / "runs").rename(tmp_path / "elsewhere")
-    assert (moved / "ablation" / "full-seed1" / "face").is_dir()
