@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import BitsAndBytesConfig
 
 from engine.model.model import EmotionModel, add_lora, load_base
 from export.models import resolve
@@ -37,7 +37,7 @@ def build_learner(recipe: Recipe, start: Path | None = None) -> Objectives:
     """
     llm, tokenizer = _load(recipe)
     if recipe.settings.trainer.checkpoint_activations:
-        llm.gradient_checkpointing_enable({"use_reentrant": False})
+        llm.activation_checkpointing_enable({"use_reentrant": False})
     model = EmotionModel(recipe.spec, add_lora(llm, recipe.spec.llm), tokenizer)
     objectives = Objectives(model)
     if start is not None:
@@ -105,22 +105,22 @@ def load_lora(objectives: Objectives, path: Path) -> None:
 
 
 def _load(recipe: Recipe) -> tuple[Any, Any]:
-    base, trainer = resolve(recipe.spec.llm.base), recipe.settings.trainer
+    trainer = recipe.settings.trainer
     dtype = DTYPES[trainer.precision]
-    if trainer.quantization == "none":
-        return load_base(base, dtype)
+    quantization = _four_bit(dtype) if trainer.quantization == "4bit" else None
+    return load_base(resolve(recipe.spec.llm.base), dtype, quantization)
+
+
+def _four_bit(dtype: torch.dtype) -> BitsAndBytesConfig:
+    """The settings of QLoRA (Dettmers et al., 2023, arXiv 2305.14314)."""
     if importlib.util.find_spec("bitsandbytes") is None:
         raise UserError(
             "trainer.quantization is 4bit but bitsandbytes is missing: pip install "
             "'bemerc-live[qlora]', or set it to none"
         )
-    # The settings of QLoRA (Dettmers et al., 2023, arXiv 2305.14314).
-    four_bit = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
     )
-    llm = AutoModelForCausalLM.from_pretrained(base, quantization_config=four_bit, dtype=dtype)
-    llm.requires_grad_(False)
-    return llm, AutoTokenizer.from_pretrained(base)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -71,16 +71,16 @@ class Progress:
     """Where a training is; what a checkpoint remembers besides weights."""
 
     epoch: int = 0
-    step: int = 0
-    """Updates done in this epoch."""
+    batches: int = 0
+    """Done in this epoch; on any number of processes, so that another number can go on."""
     updates: int = 0
     """In all."""
-    loss_sum: float = 0.0
-    """Over the updates of this epoch."""
+    losses: tuple[float, int] = (0.0, 0)
+    """Sum over the updates of this epoch, and how many they are."""
     best: float | None = None
     chosen: str = ""
     """Name of the best epoch."""
-    history: tuple[dict[str, Any], ...] = ()
+    history: list[dict[str, Any]] = field(default_factory=list)
     """`name`, `loss` and `dev` of every finished epoch."""
     cost: dict[str, Any] | None = None
     """Of a `StageCost`."""
@@ -108,8 +108,8 @@ class _Loop:
             saved = load_checkpoint(
                 self._checkpoint, self._modules, self.optimizer, owner=training.owner
             )
-            self.progress = Progress(**{**saved, "history": tuple(saved["history"])})
-            where = f"epoch {self.progress.epoch + 1}, update {self.progress.step + 1}"
+            self.progress = Progress(**saved)
+            where = f"epoch {self.progress.epoch + 1}, batch {self.progress.batches + 1}"
             runtime.say(f"{training.name}: resuming at {where}")
         spent = self.progress.cost
         earlier = StageCost.from_dict(spent) if spent else None
@@ -137,19 +137,19 @@ class _Loop:
         length = training.objectives.length
         batches = make_batches(epoch.sequences(rng), length, epoch.batch_tokens, rng)
         size = training.settings.accumulate * self.runtime.processes
-        updates = [batches[start : start + size] for start in range(0, len(batches), size)]
         with progress_bar(visible=self.runtime.is_main) as bar:
-            task = bar.add_task(epoch.name, total=len(updates), note="")
-            bar.update(task, completed=progress.step)
-            for step in range(progress.step, len(updates)):
-                done = (progress.epoch + step / len(updates)) / len(training.epochs)
+            task = bar.add_task(epoch.name, total=len(batches), note="")
+            for start in range(progress.batches, len(batches), size):
+                bar.update(task, completed=start)
+                done = (progress.epoch + start / len(batches)) / len(training.epochs)
                 set_learning_rates(self.optimizer, done)
-                loss = self.update(updates[step], epoch)
-                progress.step, progress.updates = step + 1, progress.updates + 1
-                progress.loss_sum += loss
+                part = batches[start : start + size]
+                loss = self.update(part, epoch)
+                progress.batches, progress.updates = start + len(part), progress.updates + 1
+                progress.losses = (progress.losses[0] + loss, progress.losses[1] + 1)
                 self.runtime.log({f"{training.name}/loss": loss}, progress.updates)
-                bar.update(task, advance=1, note=f"loss {loss:.3f}")
-                if progress.step % training.settings.save_every == 0:
+                bar.update(task, completed=progress.batches, note=f"loss {loss:.3f}")
+                if progress.updates % training.settings.save_every == 0:
                     self.remember()
 
     def update(self, batches: Sequence[Sequence[AnySequence]], epoch: Epoch) -> float:
@@ -182,15 +182,15 @@ class _Loop:
         training, progress = self.training, self.progress
         self.wrapped.eval()
         figure = training.dev(self.wrapped, self.runtime)
-        mean = progress.loss_sum / max(1, progress.step)
+        mean = progress.losses[0] / max(1, progress.losses[1])
         self.runtime.log({f"{training.name}/dev": figure}, progress.updates)
         self.runtime.say(f"{epoch.name}: loss {mean:.4f}, dev {figure:.4f}")
         if epoch.candidate and (progress.best is None or figure > progress.best):
             progress.best, progress.chosen = figure, epoch.name
             training.save()
         entry = {"name": epoch.name, "loss": mean, "dev": figure}
-        progress.history = (*progress.history, entry)
-        progress.epoch, progress.step, progress.loss_sum = progress.epoch + 1, 0, 0.0
+        progress.history = [*progress.history, entry]
+        progress.epoch, progress.batches, progress.losses = progress.epoch + 1, 0, (0.0, 0)
         self.remember()
 
     def remember(self) -> None:

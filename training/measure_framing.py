@@ -70,6 +70,7 @@ def measure(pictures: Iterable[Image], detector: FaceDetector) -> Measurement:
 
 
 def on_canvas(picture: Image) -> Image:
+    """An upscaled picture on a grey canvas, as the detector expects a face in a scene."""
     margin = (CANVAS_SIDE - PICTURE_SIDE) // 2
     large = cv2.resize(picture, (PICTURE_SIDE, PICTURE_SIDE), interpolation=cv2.INTER_CUBIC)
     canvas = cv2.copyMakeBorder(large, *(margin,) * 4, cv2.BORDER_REPLICATE)

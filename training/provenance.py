@@ -18,7 +18,7 @@ def write_provenance(out: Path, recipe: Recipe, seed: int, progress: Progress) -
         "recipe": recipe.name,
         "seed": seed,
         "stages": [progress.cost],
-        "epochs": list(progress.history),
+        "epochs": progress.history,
         "chosen": progress.chosen,
     }
     out.mkdir(parents=True, exist_ok=True)

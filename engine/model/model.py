@@ -178,10 +178,18 @@ def _joined(parts: Sequence[Tensor], features: int, device: torch.device) -> Ten
     return (torch.cat(list(parts)) if parts else torch.zeros(0, features)).to(device)
 
 
-def load_base(path: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
-    """The base LLM, frozen, and its tokenizer, from a folder of transformers."""
+def load_base(
+    path: Path, dtype: torch.dtype = torch.float32, quantization: Any = None
+) -> tuple[Any, Any]:
+    """The base LLM, frozen, and its tokenizer, from a folder of transformers.
+
+    Args:
+        path: The folder.
+        dtype: Of the weights.
+        quantization: A quantisation config of transformers.
+    """
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    llm = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+    llm = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, quantization_config=quantization)
     llm.requires_grad_(False)
     return llm, AutoTokenizer.from_pretrained(path)
 

@@ -95,7 +95,7 @@ def test_a_killed_training_ends_with_the_same_weights(
     def save_and_die(path: Path, *arguments: object, **options: object) -> None:
         save_checkpoint(path, *arguments, **options)  # type: ignore[arg-type]
         progress = arguments[2]
-        killed_at.append((path.parent.name, progress["epoch"], progress["step"]))  # type: ignore[index]
+        killed_at.append((path.parent.name, progress["epoch"], progress["batches"]))  # type: ignore[index]
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
