@@ -9,8 +9,7 @@ baseline), join the two stages, change the prompt, take out words, voice or pict
 shorten the context. Each is trained with every seed and scored on dev, never on test, and
 compared with the recipe as it is by a paired bootstrap over dialogues, with Holm's
 correction. The same command goes on where it stopped, and makes the tables again without
-training. Commands with other --only or --seeds may run at once on the same --runs, as on
-several GPUs. See docs/ablation.md.
+training. On several GPUs, start it on each: they share the work. See docs/ablation.md.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from training.bootstrap import RESAMPLES
 from training.html import write_page
 from training.script import Job, run_script, script_parser
 
-SEEDS, SMOKE_SEEDS = (1, 2, 3), (1, 2)
+SEEDS, SMOKE_SEEDS = (1, 2, 3), (1,)
 """Where none are given."""
 
 
@@ -114,8 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _checked(job: Job) -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError(
-            "training.ablate runs in one process: start it once for each GPU instead, with "
-            "CUDA_VISIBLE_DEVICES and other --only or --seeds, and the same --runs"
+            "training.ablate runs in one process: start the same command once for each GPU "
+            "instead, with CUDA_VISIBLE_DEVICES; they share the work"
         )
     report = job.options.report
     if report is not None and report.is_dir():
@@ -137,7 +136,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "--seeds",
         type=_seeds,
         metavar="1,2,3",
-        help="of the trainings (1,2,3; with --smoke 1,2); --seed is of the encoders and of the "
+        help="of the trainings (1,2,3; with --smoke 1); --seed is of the encoders and of the "
         "sample, which all share",
     )
     what.add_argument(

@@ -7,8 +7,8 @@ Below the runs folder:
     ablation/VARIANT-seedN/              a runs folder of its own, with links to the above:
         stage2/ predictions.json
 
-All of it resumes. Several processes may work on the same folder, each with other variants
-or seeds: what one is at, another waits for and does not do again.
+All of it resumes. Several processes may work on the same folder: what one is at, another
+leaves for later, and does not do again.
 """
 
 from __future__ import annotations
@@ -121,10 +121,14 @@ class Experiment:
 
     def _train_all(self) -> None:
         # Seed by seed, so that what is there after an interruption is a table already.
-        trainings = [(seed, variant) for seed in self.seeds for variant in self.variants]
-        for number, (seed, variant) in enumerate(trainings, start=1):
-            console.rule(f"{number}/{len(trainings)} {variant.name}, seed {seed}")
-            self._train(variant, seed)
+        left = [(variant, seed) for seed in self.seeds for variant in self.variants]
+        for wait in (False, True):
+            count, later = len(left), []
+            for number, (variant, seed) in enumerate(left, start=1):
+                console.rule(f"{number}/{count} {variant.name}, seed {seed}")
+                if not self._train(variant, seed, wait=wait):
+                    later.append((variant, seed))
+            left = later
 
     def _describe(self) -> None:
         summary = describe_recipe(self.job.recipe, self.job.data, self.descriptions)
@@ -134,13 +138,16 @@ class Experiment:
         if summary.done < summary.total:
             raise UserError("stopped; the same command goes on where it was")
 
-    def _train(self, variant: Variant, seed: int) -> None:
+    def _train(self, variant: Variant, seed: int, *, wait: bool) -> bool:
+        """Train and predict; False where another process is at it and is not waited for."""
         recipe, folder = self.recipe(variant), self._folder(variant, seed)
         identity = self._identity(recipe, seed)
-        with alone(folder):
+        with alone(folder, wait=wait) as free:
+            if not free:
+                return False
             if read_outcome(folder, seed, identity) is not None:
                 console.print("done before")
-                return
+                return True
             claim(folder, identity)
             job = self._job(recipe, seed, folder)
             if has_stage1(recipe):
@@ -149,6 +156,7 @@ class Experiment:
             stage2.train(job)
             predictions, ids = predict_dev(job, self.corpus.splits["dev"])
             write_predictions(folder / PREDICTIONS, predictions, ids, identity)
+            return True
 
     def _stage1(self, recipe: Recipe, seed: int) -> Path:
         """Stage 1 of a recipe, trained if no variant before had the same."""

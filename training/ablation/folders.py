@@ -28,8 +28,12 @@ def link(place: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from a folder meanwhile, or wait for the one that is at it.
+def alone(folder: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Keep other processes from a folder meanwhile; or wait for the one that is at it.
+
+    Args:
+        folder: Need not exist.
+        wait: If not, and another process is at it, False is what comes out.
 
     Raises:
         UserError: there can be no folder in that place.
@@ -39,12 +43,14 @@ def alone(folder: Path) -> Iterator[None]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
-        console.print(f"another process is at {folder}: waiting for it", markup=False)
-        lock.acquire()
+        then = "waiting for it" if wait else "later"
+        console.print(f"another process is at {folder}: {then}", markup=False)
+        if wait:
+            lock.acquire()
     except OSError as error:
         raise UserError(f"{folder.parent} cannot be used: {error.strerror}; see --runs") from error
     try:
-        yield
+        yield lock.is_locked
     finally:
         lock.release()
 

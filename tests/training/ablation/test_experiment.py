@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from stream.errors import UserError
 from training.ablation import experiment as module
@@ -132,6 +133,27 @@ def test_a_kill_costs_nothing_that_is_finished(
     }
     both.run()
     assert trained == ["without-behaviour-seed1", "context-1-seed1", "context-1-seed1"]
+
+
+def test_what_another_process_is_at_is_left_for_later(
+    smoke: Smoke, described: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are trained first; then it is waited for."""
+    trained: list[str] = []
+    real = module.stage2.train
+    (tmp_path / "ablation").mkdir()
+    lock = FileLock(tmp_path / "ablation" / "without-behaviour-seed1.lock")
+
+    def train(job: Job) -> None:
+        trained.append(job.runs.name)
+        lock.release(force=True)
+        real(job)
+
+    monkeypatch.setattr(module.stage2, "train", train)
+    with lock:
+        outcomes = make(smoke, described, tmp_path, ("without-behaviour", "context-1")).run()
+    assert trained == ["context-1-seed1", "without-behaviour-seed1"]
+    assert [len(runs) for runs in outcomes.values()] == [1, 1]
 
 
 def test_another_experiment_is_refused(smoke: Smoke, described: Path, tmp_path: Path) -> None:

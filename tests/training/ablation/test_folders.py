@@ -35,6 +35,16 @@ def test_the_second_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.Monk
     assert order == ["first", "second"]
 
 
+def test_who_does_not_wait_is_told(tmp_path: Path) -> None:
+    """It can do something else meanwhile, and does not take the folder from the other."""
+    with alone(tmp_path / "run") as mine:
+        for _ in range(2):
+            with alone(tmp_path / "run", wait=False) as second:
+                assert (mine, second) == (True, False)
+    with alone(tmp_path / "run", wait=False) as free:
+        assert free
+
+
 def test_a_lock_is_given_back_after_a_failure(tmp_path: Path) -> None:
     """A training that fails does not keep the next from its folder."""
     for _ in range(2):
