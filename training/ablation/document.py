@@ -82,6 +82,11 @@ def budget_notes(recipe: Recipe, names: Sequence[str]) -> list[str]:
             f"single-stage learns every description in each of the {stage2.epochs} epochs of "
             f"stage 2; full learns it in {stage1.epochs} of stage 1, before."
         )
+    if "without-text" in names and recipe.spec.evidence:
+        notes.append(
+            "without-text is scored by the encoders alone, as a turn without words is live: the "
+            "LLM is not asked (evidence of the spec)."
+        )
     if "without-behaviour" in names:
         notes.append("without-behaviour has nothing in the place of stage 1: it is cheaper.")
     if any(name.startswith("context-") for name in names):

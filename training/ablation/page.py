@@ -75,7 +75,7 @@ def bars(document: dict[str, Any]) -> dict[str, Any]:
             "y": LINE * (number + 0.5),
             "first": round(first * unit, 1),
             "second": round(second * unit, 1),
-            "text": operations(first + second),
+            "text": f"{operations(first + second)}FLOP",
         }
         for number, (name, (first, second)) in enumerate(costs.items())
     ]

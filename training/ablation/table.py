@@ -39,7 +39,7 @@ def _figures(document: dict[str, Any]) -> Table:
     size = f"{document['turns']:,} turns of {document['dialogues']:,} dialogues"
     table = _table(f"{document['recipe']} on dev: {size}{over}", "variant")
     for name in FIGURES:
-        table.add_column(HEADLINES[name], justify="right")
+        table.add_column(HEADLINES[name], justify="right", no_wrap=True)
     for name, row in document["variants"].items():
         spread = row["deviations"]
         cells = [
@@ -53,8 +53,8 @@ def _figures(document: dict[str, Any]) -> Table:
 
 def _differences(document: dict[str, Any]) -> Table:
     table = _table(f"{HEADLINES[MAIN]}: variant minus full, in points", "variant")
-    for name in ("difference", "95 % interval", "p", "p corrected (Holm)"):
-        table.add_column(name, justify="right")
+    for name in ("difference", "95 % interval", "p", "p (Holm)"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, row in document["variants"].items():
         found = row["differences"].get(MAIN)
         if found:
@@ -66,18 +66,17 @@ def _differences(document: dict[str, Any]) -> Table:
 
 def _costs(document: dict[str, Any]) -> Table:
     table = _table("cost of a training, by stage", "variant", "stage")
-    for name in ("epochs", "tokens", "time", "operations", "memory"):
-        table.add_column(name, justify="right")
+    for name in ("tokens", "time", "FLOP", "GB"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, row in document["variants"].items():
         for stage, cost in row["costs"].items():
             table.add_row(
                 name,
                 stage.removeprefix("stage"),
-                str(row["epochs"][stage]),
                 f"{cost['tokens']:,}",
                 duration(cost["seconds"]),
                 operations(cost["flops"]),
-                f"{cost['peak_memory_bytes'] / 1e9:.2f} GB",
+                f"{cost['peak_memory_bytes'] / 1e9:.2f}",
             )
     return table
 

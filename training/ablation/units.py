@@ -10,11 +10,11 @@ def points(share: float) -> str:
 
 
 def operations(flops: float) -> str:
-    """Operations with their unit, three digits."""
-    for unit, size in (("P", 1e15), ("T", 1e12), ("G", 1e9)):
+    """Floating-point operations in three digits, before the unit: `14.3 G` for `FLOP`."""
+    for prefix, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6)):
         if flops >= size:
-            return f"{flops / size:.3g} {unit}FLOP"
-    return f"{flops:.3g} FLOP"
+            return f"{flops / size:.3g} {prefix}"
+    return f"{flops:.3g} "
 
 
 def duration(seconds: float) -> str:

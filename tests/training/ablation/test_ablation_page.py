@@ -172,14 +172,17 @@ def test_the_cost_of_two_stages_in_words(document: dict[str, Any]) -> None:
 
 
 def test_tables_fit_a_terminal(document: dict[str, Any]) -> None:
-    """In 80 columns nothing is cut off."""
+    """In 80 columns nothing is cut off, however long the name and large the numbers."""
+    cost = {"tokens": 123_456_789, "seconds": 7199.0, "flops": 9.99e17, "peak_memory_bytes": 8e10}
+    longest = {**document["variants"]["without-posture"], "costs": {"stage2": cost}}
+    rows = {**document["variants"], "without-facial-expression": longest}
     console = Console(file=io.StringIO(), width=80)
-    print_tables(document, console)
+    print_tables({**document, "variants": rows}, console)
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert "…" not in text
     assert "these figures mean nothing" in text
-    for name in NAMES:
+    for name in (*NAMES, "without-facial-expression", "123,456,789", "120.0 min", "999 P"):
         assert name in text
     found = document["variants"]["without-posture"]["differences"]["weighted_f1"]
     assert f"{found['corrected_p']:.3f}" in text
@@ -193,7 +196,7 @@ def test_units() -> None:
     assert [points(value) for value in (-0.0001, 0.0, 0.0123, -0.5)] == [
         "+0.0", "+0.0", "+1.2", "-50.0",
     ]  # fmt: skip
-    assert [operations(value) for value in (12.0, 3.21e9, 2e12, 5.5e17)] == [
-        "12 FLOP", "3.21 GFLOP", "2 TFLOP", "550 PFLOP",
+    assert [f"{operations(value)}FLOP" for value in (12.0, 8.9e8, 3.21e9, 2e12, 5.5e17, 2e19)] == [
+        "12 FLOP", "890 MFLOP", "3.21 GFLOP", "2 TFLOP", "550 PFLOP", "20 EFLOP",
     ]  # fmt: skip
     assert [duration(value) for value in (3.14, 300, 36000)] == ["3.1 s", "5.0 min", "10.0 h"]

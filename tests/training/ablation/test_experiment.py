@@ -50,12 +50,18 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(
-    smoke: Smoke, described: Path, runs: Path, names: Sequence[str], **stage2: object
+    smoke: Smoke,
+    described: Path,
+    runs: Path,
+    names: Sequence[str],
+    *,
+    stage1: int = 0,
+    **stage2: object,
 ) -> Experiment:
-    """Words alone, so that no clip is read, after a stage 1 that learns fast."""
+    """Words alone, so that no clip is read, after so many epochs of a stage 1 that learns fast."""
     torch.set_num_threads(1)
     recipe = smoke.recipe.with_settings(
-        stage1={"epochs": 1, "learning_rate": 1e-2, "batch_tokens": 500},
+        stage1={"epochs": stage1, "learning_rate": 1e-2, "batch_tokens": 500},
         stage2={"composed_epochs": 0, "clip_epochs": 0, "batch_tokens": 200, **stage2},
     )
     job = Job(
@@ -75,7 +81,7 @@ def test_what_is_the_same_is_trained_once(
 ) -> None:
     """One stage 1 for two variants, none for the baseline; then all is there and stays."""
     names = ("full", "slower", "without-behaviour")
-    first = make(smoke, described, tmp_path, names)
+    first = make(smoke, described, tmp_path, names, stage1=1)
     outcomes = first.run()
     assert list(outcomes) == list(names)
     (shared,) = stage_1_folders(first)
@@ -100,7 +106,7 @@ def test_what_is_the_same_is_trained_once(
 
     for stage in (module.stage1, module.stage2):
         monkeypatch.setattr(stage, "train", must_not)
-    again = make(smoke, described, tmp_path, names).run()
+    again = make(smoke, described, tmp_path, names, stage1=1).run()
     assert np.array_equal(again["full"][0].predictions.probabilities, full.probabilities)
 
 
@@ -108,7 +114,7 @@ def test_a_kill_costs_nothing_that_is_finished(
     smoke: Smoke, described: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before the last predictions are written: the same command does only these."""
-    names = ("without-behaviour", "context-1")
+    names = ("structured-prompt", "context-1")
     trained: list[str] = []
     real = module.stage2.train
 
@@ -128,11 +134,11 @@ def test_a_kill_costs_nothing_that_is_finished(
         with pytest.raises(KeyboardInterrupt):
             both.run()
     assert {name: len(runs) for name, runs in both.finished().items()} == {
-        "without-behaviour": 1,
+        "structured-prompt": 1,
         "context-1": 0,
     }
     both.run()
-    assert trained == ["without-behaviour-seed1", "context-1-seed1", "context-1-seed1"]
+    assert trained == ["structured-prompt-seed1", "context-1-seed1", "context-1-seed1"]
 
 
 def test_what_another_process_is_at_is_left_for_later(
@@ -142,7 +148,7 @@ def test_what_another_process_is_at_is_left_for_later(
     trained: list[str] = []
     real = module.stage2.train
     (tmp_path / "ablation").mkdir()
-    lock = FileLock(tmp_path / "ablation" / "without-behaviour-seed1.lock")
+    lock = FileLock(tmp_path / "ablation" / "structured-prompt-seed1.lock")
 
     def train(job: Job) -> None:
         trained.append(job.runs.name)
@@ -151,14 +157,14 @@ def test_what_another_process_is_at_is_left_for_later(
 
     monkeypatch.setattr(module.stage2, "train", train)
     with lock:
-        outcomes = make(smoke, described, tmp_path, ("without-behaviour", "context-1")).run()
-    assert trained == ["context-1-seed1", "without-behaviour-seed1"]
+        outcomes = make(smoke, described, tmp_path, ("structured-prompt", "context-1")).run()
+    assert trained == ["context-1-seed1", "structured-prompt-seed1"]
     assert [len(runs) for runs in outcomes.values()] == [1, 1]
 
 
 def test_another_experiment_is_refused(smoke: Smoke, described: Path, tmp_path: Path) -> None:
     """Other data, another teacher or another recipe in the same folder: nothing is mixed."""
-    names = ("without-behaviour",)
+    names = ("structured-prompt",)
     first = make(smoke, described, tmp_path, names)
     first.run()
     for other in (
@@ -166,10 +172,10 @@ def test_another_experiment_is_refused(smoke: Smoke, described: Path, tmp_path: 
         dataclasses.replace(first, sample=Sample(train=7)),
         dataclasses.replace(first, sample=Sample(train=8, dev=3)),
     ):
-        with pytest.raises(UserError, match=r"without-behaviour-seed1 was made with another"):
+        with pytest.raises(UserError, match=r"structured-prompt-seed1 was made with another"):
             other.run()
-    (first.root / "without-behaviour-seed1" / "predictions.json").unlink()
-    with pytest.raises(UserError, match=r"without-behaviour-seed1 was made with another"):
+    (first.root / "structured-prompt-seed1" / "predictions.json").unlink()
+    with pytest.raises(UserError, match=r"structured-prompt-seed1 was made with another"):
         dataclasses.replace(first, sample=Sample(train=7)).run()
 
 
