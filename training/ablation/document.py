@@ -10,10 +10,13 @@ from training.ablation.answers import answers, basis
 from training.ablation.comparison import Row, compare
 from training.ablation.experiment import Experiment
 from training.ablation.outcome import Outcome
-from training.ablation.variants import VARIANTS, has_stage1, learns_behaviour
+from training.ablation.variants import FULL, VARIANTS, has_stage1, learns_behaviour
 from training.bootstrap import LEVEL
 from training.evaluation.document import versions
 from training.recipe import Recipe
+
+NOTEWORTHY = 0.1
+"""Share of the updates of `full` by which a variant's may differ without a remark."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def to_document(
             question: [asdict(answer) for answer in found] for question, found in given.items()
         },
         "basis": basis(dialogues, turns, len(seeds), rows),
-        "budget": budget_notes(recipe, list(outcomes)),
+        "budget": [*budget_notes(recipe, list(outcomes)), *update_notes(rows)],
         "about": {**asdict(about), "interval_level": LEVEL, "versions": versions()},
     }
 
@@ -100,6 +103,21 @@ def budget_notes(recipe: Recipe, names: Sequence[str]) -> list[str]:
             "with each of them."
         )
     return notes
+
+
+def update_notes(rows: Sequence[Row]) -> list[str]:
+    """Which variants had clearly more or fewer updates of stage 2 than `full`, if any."""
+    updates = {row.name: row.costs["stage2"].updates for row in rows if "stage2" in row.costs}
+    full = updates.get(FULL, 0)
+    other = {name: n for name, n in updates.items() if abs(n - full) > NOTEWORTHY * full}
+    if not other:
+        return []
+    found = ", ".join(f"{name} {count:,}" for name, count in other.items())
+    return [
+        f"Of stage 2, full had {full:,} updates; others had clearly more or fewer: {found}. In so "
+        "far their differences may be the updates' doing, the more so where updates are few: "
+        "train all for longer to see whether a difference stays."
+    ]
 
 
 def _row_json(row: Row, experiment: Experiment) -> dict[str, Any]:

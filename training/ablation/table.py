@@ -28,7 +28,8 @@ def print_tables(document: dict[str, Any], console: Console) -> None:
         console.print(question, style="bold", highlight=False)
         for answer in given:
             console.print(f"  {answer['sentence']}", highlight=False, markup=False)
-    console.print(document["basis"], highlight=False)
+    for text in (document["basis"], *document["budget"]):
+        console.print(text, highlight=False, markup=False)
     for name, reason in document["skipped"].items():
         console.print(f"left out: {name}: {reason}", highlight=False, markup=False)
 

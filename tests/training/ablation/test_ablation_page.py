@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from tests.training.ablation.factory import outcome
-from training.ablation.document import About, to_document
+from training.ablation.comparison import compare
+from training.ablation.document import About, to_document, update_notes
 from training.ablation.experiment import Experiment
 from training.ablation.page import WIDTH, ablation_page, bars, forest, two_stages
 from training.ablation.sample import Sample
@@ -106,6 +107,17 @@ def test_budgets_are_told(document: dict[str, Any]) -> None:
     assert "in each of the 3 epochs of stage 2; full learns it in 1 of stage 1" in notes
     assert "A shorter context" in notes
     assert "share one that was trained once" in notes
+    assert "others had clearly more" not in notes
+
+
+def test_other_numbers_of_updates_are_told() -> None:
+    """Whoever was trained for longer may be better for that alone."""
+    rows = compare({"full": [outcome(0.5)], "context-1": [outcome(0.6, 2)]}, resamples=100)
+    assert update_notes(rows) == []
+    cost = dataclasses.replace(rows[1].costs["stage2"], updates=9)
+    rows[1] = dataclasses.replace(rows[1], costs={"stage2": cost})
+    (note,) = update_notes(rows)
+    assert "full had 7 updates; others had clearly more or fewer: context-1 9." in note
 
 
 def test_the_page_has_all_of_it(document: dict[str, Any]) -> None:
