@@ -62,7 +62,7 @@ def face_bank(
             for the frames of a video. Without it pictures are taken as they are.
     """
     spec = encoders.spec.video
-    rows = _choose(data, limit, random.Random(seed))
+    rows = _choose(data, limit, random.Random(seed or 0))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     samples = []
     with progress_bar() as bar:

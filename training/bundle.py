@@ -20,7 +20,6 @@ from export.models import resolve
 from stream.errors import UserError
 from training import examples
 from training.corpora import Corpora
-from training.datasets.corpora import open_corpus
 from training.datasets.speech import find_speech
 from training.examples import Examples
 from training.predict import label_scores, remove
@@ -83,7 +82,7 @@ def calibrate(job: Job, bundle: Path) -> Calibration:
 
 def _corpus_dev(job: Job, recognizer: Recognizer) -> dict[str, Examples]:
     """Dev of the recipe's own corpus, with clips where it has them."""
-    dialogues = open_corpus(job.recipe.corpus, job.corpus_folder).splits["dev"]
+    dialogues = job.open_corpus().splits["dev"]
     if job.recipe.settings.stage2.clip_epochs:
         turns = encode_dialogues(dialogues, recognizer.encoders, job.cache, job.jobs)
         subsets: tuple[str, ...] = (*SUBSETS, "audio", "video")

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from engine.model.model import TurnInputs
-from engine.model.recognizer import without
+from engine.model.recognizer import used_modalities, without
 from training.datasets.dialogues import Dialogue
 from training.datasets.labels import MELD_INDEX, MELD_LABELS
 from training.sequences import TrainingSequence, text_sequence
@@ -62,18 +62,28 @@ def compose(dialogue: Dialogue, banks: Banks, rng: random.Random) -> TrainingSeq
 def drop_modalities(
     sequence: TrainingSequence, dropout: Dropout, rng: random.Random
 ) -> TrainingSequence:
-    """Make modalities of turns absent at random; the words stay where nothing else would."""
-    if rng.random() < dropout.text_only_dialogue:
-        turns = [without(turn, "audio", "video") for turn in sequence.turns]
+    """Make modalities of turns absent at random; no turn that had something is left with nothing.
+
+    A turn that would lose all it has keeps its words, or without words all of it.
+    """
+    spoken = any(turn.text is not None for turn in sequence.turns)
+    if rng.random() < dropout.text_only_dialogue and spoken:
+        turns = [_keep_some(turn, {"audio", "video"}) for turn in sequence.turns]
         return replace(sequence, turns=tuple(turns))
-    turns = []
-    for turn in sequence.turns:
-        chances = {"text": dropout.text, "audio": dropout.audio, "video": dropout.video}
-        dropped = {name for name, chance in chances.items() if rng.random() < chance}
-        left = without(turn, *dropped)
-        nothing = left.text is None and left.audio is None and left.video is None
-        turns.append(without(turn, *(dropped - {"text"})) if nothing else left)
+    chances = {"text": dropout.text, "audio": dropout.audio, "video": dropout.video}
+    turns = [
+        _keep_some(turn, {name for name, chance in chances.items() if rng.random() < chance})
+        for turn in sequence.turns
+    ]
     return replace(sequence, turns=tuple(turns))
+
+
+def _keep_some(turn: TurnInputs, dropped: set[str]) -> TurnInputs:
+    """The turn without what is dropped, unless nothing of it would be left."""
+    had = set(used_modalities(turn))
+    if not had - dropped:
+        dropped = dropped - ({"text"} if "text" in had else had)
+    return without(turn, *dropped)
 
 
 def solo_sequences(

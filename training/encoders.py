@@ -25,7 +25,6 @@ from export.models import resolve
 from stream.errors import UserError
 from training import face, speech
 from training.corpora import Corpora
-from training.datasets.corpora import open_corpus
 from training.preprocess import scale_of
 from training.progress import console
 from training.script import Job, run_script, script_parser
@@ -102,7 +101,7 @@ def fetch_densenet(name: str, spec: ModelSpec, path: Path) -> None:
 
 def fit_scale(job: Job, path: Path) -> None:
     """Mean and deviation of the functionals over the corpus's training clips."""
-    corpus = open_corpus(job.recipe.corpus, job.corpus_folder)
+    corpus = job.open_corpus()
     mean, deviation = scale_of(corpus.splits["train"], job.spec, job.cache, job.jobs)
     encoder = SpeechEncoder(job.spec.audio.features, job.spec.audio.hidden, len(job.spec.labels))
     encoder.mean.copy_(mean)

@@ -63,7 +63,7 @@ def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out
         _groups(model, options.weight_decay), lr=options.learning_rate, momentum=0.9, nesterov=True
     )
     modules: dict[str, nn.Module] = {"model": model, "average": average}
-    checkpoint, first, best = out / "last.safetensors", 0, 0.0
+    checkpoint, first, best = out / "last.safetensors", 0, -1.0  # the first epoch is better
     if checkpoint.exists():
         state = load_checkpoint(checkpoint, modules, optimizer)
         first, best = state["epoch"] + 1, state["best"]

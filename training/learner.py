@@ -55,6 +55,8 @@ def owner(recipe: Recipe, stage: str, seed: int) -> str:
     parts = {
         "stage": stage,
         "seed": seed,
+        "corpus": recipe.corpus,
+        "accumulate": recipe.settings.trainer.accumulate,
         "spec": {**recipe.spec.to_dict(), "name": ""},
         "settings": repr(getattr(recipe.settings, stage)) + repr(recipe.settings.dropout),
         "precision": recipe.settings.trainer.precision,

@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from random import Random
 
 import torch
 from torch import Tensor
 
 from engine.model.calibration import Calibration
 from engine.model.model import EmotionModel, TurnInputs
-from engine.model.prompt import first_turns
 from engine.model.recognizer import Recognizer, used_modalities, without
+from training.batching import make_batches
 from training.progress import progress_bar
 
 BATCH_TURNS = 64
@@ -84,28 +85,34 @@ def model_probabilities(
 def model_scores(model: EmotionModel, dialogues: Sequence[Sequence[TurnInputs]]) -> Tensor:
     """Uncalibrated label scores of every turn, in order, on the CPU: (n, E)."""
     single = all(len(dialogue) == 1 for dialogue in dialogues)
-    stretches = [Stretch(turns, 1, 0) for turns in dialogues] if single else []
+    parts = [Part(turns, 1, 0) for turns in dialogues] if single else []
     if not single:
-        stretches = [part for turns in dialogues for part in split_by_context(model, turns)]
+        parts = [part for turns in dialogues for part in split_by_context(model, turns)]
+    places = range(len(parts))
+    batches: Sequence[Sequence[int]]
+    if single:
+        batches = [places[at : at + BATCH_TURNS] for at in places[::BATCH_TURNS]]
+    else:
+        batches = make_batches(places, lambda at: parts[at].length, BATCH_TOKENS, Random(0))
     results: dict[int, Tensor] = {}
     with progress_bar() as bar, _evaluating(model):
-        task = bar.add_task("scoring", total=len(stretches), note="")
-        for batch in _singles(stretches) if single else _by_length(stretches):
-            chosen = [stretches[index].turns for index in batch]
+        task = bar.add_task("scoring", total=len(parts), note="")
+        for batch in batches:
+            chosen = [parts[place].turns for place in batch]
             if single:
                 scores = model.score_variants([], [turns[0] for turns in chosen])
             else:
                 scores = model(chosen)
-            parts = torch.split(scores.float().cpu(), [len(turns) for turns in chosen])
-            for index, part in zip(batch, parts, strict=True):
-                results[index] = part[-stretches[index].scored :]
+            found = torch.split(scores.float().cpu(), [len(turns) for turns in chosen])
+            for place, rows in zip(batch, found, strict=True):
+                results[place] = rows[-parts[place].scored :]
             bar.update(task, advance=len(batch))
-    return torch.cat([results[index] for index in range(len(stretches))])
+    return torch.cat([results[place] for place in places])
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
-    """Turns of a dialogue that are read with the same first turn."""
+class Part:
+    """Turns that are read in one go."""
 
     turns: Sequence[TurnInputs]
     """What is read."""
@@ -115,16 +122,11 @@ class Stretch:
     """Tokens of the prompt."""
 
 
-def split_by_context(model: EmotionModel, turns: Sequence[TurnInputs]) -> list[Stretch]:
-    """The stretches of a dialogue, each turn scored once, with the past that it has live."""
-    instruction = len(model.prompt.instruction)
-    lengths = [model.prompt.turn_length(turn.shape) for turn in turns]
-    firsts = first_turns(lengths, model.spec.prompt.context_tokens - instruction)
-    starts = [i for i, first in enumerate(firsts) if i == 0 or first != firsts[i - 1]]
+def split_by_context(model: EmotionModel, turns: Sequence[TurnInputs]) -> list[Part]:
+    """The parts of a dialogue, each turn scored once, with the past that it has live."""
     return [
-        Stretch(turns[first:end], end - start, instruction + sum(lengths[first:end]))
-        for start, end in zip(starts, [*starts[1:], len(turns)], strict=True)
-        for first in [firsts[start]]
+        Part(turns[one.first : one.end], one.end - one.start, one.tokens)
+        for one in model.prompt.stretches([turn.shape for turn in turns])
     ]
 
 
@@ -138,18 +140,3 @@ def _evaluating(model: EmotionModel) -> Iterator[None]:
             yield
     finally:
         model.train(training)
-
-
-def _singles(stretches: Sequence[Stretch]) -> list[range]:
-    count = len(stretches)
-    return [range(at, min(at + BATCH_TURNS, count)) for at in range(0, count, BATCH_TURNS)]
-
-
-def _by_length(stretches: Sequence[Stretch]) -> list[list[int]]:
-    """Stretches of like length together, so that little is padding."""
-    batches: list[list[int]] = [[]]
-    for index in sorted(range(len(stretches)), key=lambda i: stretches[i].length):
-        if batches[-1] and stretches[index].length * (len(batches[-1]) + 1) > BATCH_TOKENS:
-            batches.append([])
-        batches[-1].append(index)
-    return batches

@@ -51,7 +51,9 @@ def describe(job: Job) -> None:
     Raises:
         UserError: it was interrupted.
     """
-    summary = describe_recipe(job.recipe, job.data, job.runs / DESCRIPTIONS)
+    summary = describe_recipe(
+        job.recipe, job.data, job.runs / DESCRIPTIONS, corpus=job.open_corpus()
+    )
     console.print(f"{summary.described} described, {summary.failed} failed, {summary.kept} kept")
     if summary.done < summary.total:
         raise UserError("stopped; the same command goes on where it was")

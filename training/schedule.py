@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +24,7 @@ class Group:
     weight_decay: float = 0.0
 
 
-def make_optimizer(groups: list[Group]) -> torch.optim.Optimizer:
+def make_optimizer(groups: Sequence[Group]) -> torch.optim.Optimizer:
     """AdamW over groups; those without parameters are left out."""
     return torch.optim.AdamW(
         [

@@ -16,6 +16,8 @@ import torch
 
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
+from training.datasets.corpora import open_corpus
+from training.datasets.corpus import Corpus
 from training.recipe import Recipe, read_recipe, recipe_names
 
 
@@ -35,6 +37,21 @@ class Job:
     """Processes that read media."""
     options: argparse.Namespace = field(default_factory=argparse.Namespace)
     """What else was on the command line."""
+
+    corpus: Corpus | None = None
+    """The recipe's, where not all of it is used; None: what is in `corpus_folder`."""
+
+    def open_corpus(self) -> Corpus:
+        """The recipe's corpus, with all that a training needs of it.
+
+        Raises:
+            UserError: it cannot be read, or lacks its train or dev split.
+        """
+        corpus = self.corpus or open_corpus(self.recipe.corpus, self.corpus_folder)
+        for split in ("train", "dev"):
+            if not corpus.splits.get(split):
+                raise UserError(f"{self.corpus_folder} has no {split} split: see docs/data.md")
+        return corpus
 
     @property
     def spec(self) -> ModelSpec:

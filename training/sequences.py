@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.model.model import TurnInputs
-from engine.model.prompt import DescribedPrompt, PromptBuilder, TurnShape, first_turns
+from engine.model.prompt import DescribedPrompt, PromptBuilder, TurnShape
 from engine.model.spec import ModelSpec
 from training.datasets.dialogues import Dialogue, DialogueUtterance
 from training.describe.description import Description
@@ -56,22 +56,23 @@ def label_targets(dialogue: Dialogue, labels: Sequence[str]) -> Tensor:
     return targets
 
 
-def in_context(sequence: TrainingSequence, prompt: PromptBuilder, budget: int) -> list[
-    TrainingSequence
-]:  # fmt: skip
+def in_context(
+    sequence: TrainingSequence, prompt: PromptBuilder, budget: int | None = None
+) -> list[TrainingSequence]:
     """Cut a sequence so that each turn is read with the history that it would have live.
 
-    Live, the older half is dropped when the context is full. Turns that share their first
-    turn are one sequence; those before them in it are context without a target.
+    Turns that share their first turn are one sequence; those before them in it are context
+    without a target.
     """
-    stretches = _stretches([turn.shape for turn in sequence.turns], prompt, budget)
+    stretches = prompt.stretches([turn.shape for turn in sequence.turns], budget)
     if len(stretches) == 1:
         return [sequence]
     parts = []
-    for first, start, end in stretches:
-        targets = sequence.targets[first:end].clone()
-        targets[: start - first] = 0
-        turns, clips = sequence.turns[first:end], sequence.clips[first:end]
+    for one in stretches:
+        targets = sequence.targets[one.first : one.end].clone()
+        targets[: one.start - one.first] = 0
+        turns = sequence.turns[one.first : one.end]
+        clips = sequence.clips[one.first : one.end]
         parts.append(TrainingSequence(turns, targets, clips))
     return parts
 
@@ -97,23 +98,12 @@ def described_sequences(
     texts = [_text(descriptions.get(u.utterance_id), parts) for u in utterances]
     turns = tuple(TurnInputs(u.speaker, u.text) for u in utterances)
     made = []
-    for first, start, end in _stretches(shapes, prompt, spec.prompt.context_tokens):
-        own = [None] * (start - first) + texts[start:end]
+    for one in prompt.stretches(shapes):
+        own = [None] * (one.start - one.first) + texts[one.start : one.end]
         if any(text is not None for text in own):
-            built = prompt.build_described(shapes[first:end], own)
-            made.append(DescribedSequence(turns[first:end], built))
+            built = prompt.build_described(shapes[one.first : one.end], own)
+            made.append(DescribedSequence(turns[one.first : one.end], built))
     return made
-
-
-def _stretches(
-    shapes: Sequence[TurnShape], prompt: PromptBuilder, budget: int
-) -> list[tuple[int, int, int]]:
-    """(first turn read, first turn scored, end) of each stretch of a dialogue."""
-    lengths = [prompt.turn_length(shape) for shape in shapes]
-    firsts = first_turns(lengths, budget - len(prompt.instruction))
-    starts = [i for i, first in enumerate(firsts) if i == 0 or first != firsts[i - 1]]
-    ends = [*starts[1:], len(shapes)]
-    return [(firsts[start], start, end) for start, end in zip(starts, ends, strict=True)]
 
 
 def _text(description: Description | None, parts: tuple[str, ...]) -> str | None:

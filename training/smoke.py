@@ -170,7 +170,7 @@ def write_clip(path: Path, label: int, seconds: float = CLIP_SECONDS) -> None:
 
 
 def draw_face(size: int, label: int, time: float = 0.0) -> NDArray[np.uint8]:
-    """A face that detectors find, (S, S, 3) RGB; mouth and brows are its label's."""
+    """A face that detectors find, (S, S, 3) RGB; mouth, brows and hair are its label's."""
     scale, swing = size / 192, 3 * np.sin(2 * np.pi * time)
     mouth, brow = (0, 14, 6, -4, -12, -8, 3)[label], (0, 2, 10, -5, 4, -4, 8)[label]
     picture = np.full((size, size, 3), (90, 110, 130), np.uint8)
@@ -185,7 +185,8 @@ def draw_face(size: int, label: int, time: float = 0.0) -> NDArray[np.uint8]:
         cv2.ellipse(picture, centre, radii, 0, *angles, colour, thick, cv2.LINE_AA)
 
     oval(96, 100, (58, 76), (224, 182, 150))
-    oval(96, 52, (60, 40), (60, 40, 30), angles=(180, 360))
+    shade = 30 + 32 * label
+    oval(96, 52, (60, 40), (shade, shade, shade), angles=(180, 360))
     for x in (72, 120):
         oval(x, 90, (11, 6), (250, 250, 250))
         oval(x, 90, (5, 5), (60, 40, 20))

@@ -18,7 +18,6 @@ from stream.errors import UserError
 from training.banks import face_bank, voice_bank
 from training.compose import Banks, compose, drop_modalities, solo_sequences
 from training.corpora import Corpora
-from training.datasets.corpora import open_corpus
 from training.datasets.corpus import Corpus
 from training.datasets.dialogues import Dialogue
 from training.datasets.fer2013 import read_fer2013
@@ -54,25 +53,12 @@ def clip_keys(
     ]
 
 
-def corpus_of(job: Job) -> Corpus:
-    """The corpus of a job, with all that a training needs of it.
-
-    Raises:
-        UserError: it lacks its train or dev split.
-    """
-    corpus = open_corpus(job.recipe.corpus, job.corpus_folder)
-    for split in ("train", "dev"):
-        if not corpus.splits.get(split):
-            raise UserError(f"{job.corpus_folder} has no {split} split: see docs/data.md")
-    return corpus
-
-
 class Sources:
     """Of one job: its corpus, its encoders and its descriptions.
 
     Args:
         job: Says where they are.
-        corpus: Of the job's recipe, as `corpus_of` opens it.
+        corpus: Of the job's recipe, as the job opens it.
         prompt: Counts tokens, to cut dialogues as the context is cut live.
     """
 
@@ -125,7 +111,7 @@ class Sources:
         sequences = self._fit([compose(dialogue, self._banks, rng) for dialogue in chosen])
         return [
             *(drop_modalities(sequence, dropout, rng) for sequence in sequences),
-            *solo_sequences(self._banks, stage.solo_sequences, rng),
+            *self._ablated(solo_sequences(self._banks, stage.solo_sequences, rng)),
         ]
 
     @functools.cache  # noqa: B019 - there is one object of this class in a process
@@ -178,10 +164,12 @@ class Sources:
 
     def _fit(self, sequences: Sequence[TrainingSequence]) -> list[TrainingSequence]:
         """Without the modalities that are ablated, cut to the context."""
+        left = self._ablated(sequences)
+        return [part for one in left for part in in_context(one, self._prompt)]
+
+    def _ablated(self, sequences: Sequence[TrainingSequence]) -> list[TrainingSequence]:
         absent = self._job.recipe.settings.stage2.without
-        budget = self._job.spec.prompt.context_tokens
-        left = [
+        return [
             replace(one, turns=tuple(without(turn, *absent) for turn in one.turns))
             for one in sequences
         ]
-        return [part for one in left for part in in_context(one, self._prompt, budget)]

@@ -19,14 +19,14 @@ from torch import nn
 
 from stream.errors import UserError
 from training.dev import dev_log_likelihood
-from training.learner import build_learner, lora_parameters, owner, save_learned
-from training.loop import Epoch, Training, fit
+from training.learner import build_learner, lora_parameters, save_learned
+from training.loop import Epoch
 from training.plan import print_plan
-from training.provenance import write_provenance
 from training.runtime import Runtime
-from training.schedule import Group, make_optimizer
+from training.schedule import Group
 from training.script import Job, run_script, script_parser
-from training.sources import DESCRIPTIONS, Sources, corpus_of
+from training.sources import DESCRIPTIONS, Sources
+from training.stage import Stage, run_stage
 
 
 def train(job: Job) -> None:
@@ -35,10 +35,10 @@ def train(job: Job) -> None:
     Raises:
         UserError: the recipe has no stage 1, or nothing is described.
     """
-    recipe, stage, out = job.recipe, job.recipe.settings.stage1, job.runs / "stage1"
-    if not stage.epochs:
+    recipe, settings, out = job.recipe, job.recipe.settings.stage1, job.runs / "stage1"
+    if not settings.epochs:
         raise UserError(f"recipe {recipe.name} has no stage 1: --set stage1.epochs=1 gives it one")
-    corpus = corpus_of(job)  # a wrong folder is found before a large model is loaded
+    corpus = job.open_corpus()  # a wrong folder is found before a large model is loaded
     torch.manual_seed(job.seed)
     runtime = Runtime(recipe.settings.trainer, out)
     objectives = build_learner(recipe)
@@ -50,34 +50,28 @@ def train(job: Job) -> None:
         return dev_log_likelihood(wrapped, objectives, described, runtime)
 
     groups = [
-        Group(lora_parameters(objectives), stage.learning_rate, weight_decay=stage.weight_decay),
-        Group(list(objectives.placeholders.parameters()), stage.learning_rate),
+        Group(
+            lora_parameters(objectives), settings.learning_rate, weight_decay=settings.weight_decay
+        ),
+        Group(list(objectives.placeholders.parameters()), settings.learning_rate),
     ]
     epochs = [
         Epoch(
-            f"stage 1, behaviour {number}/{stage.epochs}",
+            f"stage 1, behaviour {number}/{settings.epochs}",
             lambda rng: sources.described("train"),
-            stage.batch_tokens,
+            settings.batch_tokens,
         )
-        for number in range(1, stage.epochs + 1)
+        for number in range(1, settings.epochs + 1)
     ]
-    training = Training(
+    stage = Stage(
         name="stage1",
         objectives=objectives,
-        optimizer=make_optimizer(groups),
+        groups=groups,
         epochs=epochs,
         dev=dev,
-        save=lambda: save_learned(objectives, out, write=runtime.is_main),
-        settings=recipe.settings.trainer,
-        out=out,
-        owner=owner(recipe, "stage1", job.seed),
-        seed=job.seed,
+        save=lambda write: save_learned(objectives, out, write=write),
     )
-    runtime.start_trackers("stage1", stage)
-    progress = fit(training, runtime)
-    if runtime.is_main:
-        write_provenance(out, recipe, job.seed, progress)
-    runtime.close()
+    run_stage(job, stage, runtime)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -26,56 +26,48 @@ from torch import nn
 from stream.errors import UserError
 from training.dev import dev_weighted_f1
 from training.encoders import face_weights, load_encoders, speech_weights
-from training.learner import LORA, build_learner, lora_parameters, owner, save_learned
-from training.loop import Epoch, Training, fit
+from training.learner import LORA, build_learner, lora_parameters, save_learned
+from training.loop import Epoch
 from training.objectives import Objectives, balanced_weights
 from training.plan import print_plan
-from training.provenance import write_provenance
 from training.runtime import Runtime
-from training.schedule import Group, make_optimizer
+from training.schedule import Group
 from training.script import Job, run_script, script_parser
 from training.sequences import AnySequence
 from training.settings import Stage2Training
-from training.sources import Sources, corpus_of
+from training.sources import Sources
+from training.stage import Stage, run_stage
 from training.trainable_clips import TrainableClips
 
 
 def train(job: Job) -> None:
     """Train stage 2 of a recipe, from what stage 1 left below `runs` if it has one."""
-    recipe, stage, out = job.recipe, job.recipe.settings.stage2, job.runs / "stage2"
-    corpus = corpus_of(job)  # a wrong folder is found before a large model is loaded
+    recipe, settings, out = job.recipe, job.recipe.settings.stage2, job.runs / "stage2"
+    corpus = job.open_corpus()  # a wrong folder is found before a large model is loaded
     torch.manual_seed(job.seed)
     runtime = Runtime(recipe.settings.trainer, out)
     objectives = build_learner(recipe, start=stage1_result(job))
-    objectives.placeholders.requires_grad_(stage.joint)  # else real tokens take their place
-    if stage.encoder_learning_rate:
+    objectives.placeholders.requires_grad_(settings.joint)  # else real tokens take their place
+    if settings.encoder_learning_rate:
         encoders = load_encoders(job.spec, job.runs, frozen=False)
         objectives.trainable_clips = TrainableClips(encoders, job.cache)
     sources = Sources(job, corpus, objectives.model.prompt)
-    if stage.class_weights == "balanced":
+    if settings.class_weights == "balanced":
         objectives.class_weights = balanced_weights(sources.words("train"))
-    dev_sequences = sources.clips("dev") if stage.clip_epochs else sources.words("dev")
+    dev_sequences = sources.clips("dev") if settings.clip_epochs else sources.words("dev")
 
     def dev(wrapped: nn.Module, runtime: Runtime) -> float:
         return dev_weighted_f1(wrapped, objectives, dev_sequences, runtime)
 
-    training = Training(
+    stage = Stage(
         name="stage2",
         objectives=objectives,
-        optimizer=make_optimizer(groups_of(objectives, stage)),
-        epochs=epochs_of(stage, sources),
+        groups=groups_of(objectives, settings),
+        epochs=epochs_of(settings, sources),
         dev=dev,
-        save=lambda: save(objectives, out, write=runtime.is_main),
-        settings=recipe.settings.trainer,
-        out=out,
-        owner=owner(recipe, "stage2", job.seed),
-        seed=job.seed,
+        save=lambda write: save(objectives, out, write=write),
     )
-    runtime.start_trackers("stage2", stage)
-    progress = fit(training, runtime)
-    if runtime.is_main:
-        write_provenance(out, recipe, job.seed, progress)
-    runtime.close()
+    run_stage(job, stage, runtime)
 
 
 def save(objectives: Objectives, out: Path, *, write: bool) -> None:

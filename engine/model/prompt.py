@@ -81,6 +81,20 @@ class DescribedPrompt:
     """(T,) id that follows, where it is one of a description or its end; -100 elsewhere."""
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Turns of a dialogue that are read with the same first turn."""
+
+    first: int
+    """Index of the first turn that is read."""
+    start: int
+    """Index of the first turn that is scored; those before it are context."""
+    end: int
+    """Index after the last turn."""
+    tokens: int
+    """Of the prompt, at most."""
+
+
 class PromptBuilder:
     """Builds prompts with one tokenizer; training, export and live use no other."""
 
@@ -144,6 +158,24 @@ class PromptBuilder:
     def history_length(self, turns: Sequence[TurnShape]) -> int:
         """Length of the part of a prompt before the next turn."""
         return len(self.instruction) + sum(self.turn_length(turn) for turn in turns)
+
+    def stretches(self, turns: Sequence[TurnShape], budget: int | None = None) -> list[Stretch]:
+        """A dialogue cut to the context: each turn is scored once, with the past it has live.
+
+        Args:
+            turns: All of them.
+            budget: Tokens of a prompt; by default those of the spec.
+        """
+        lengths = [self.turn_length(turn) for turn in turns]
+        room = (budget or self._spec.context_tokens) - len(self.instruction)
+        firsts = first_turns(lengths, room)
+        starts = [i for i, first in enumerate(firsts) if i == 0 or first != firsts[i - 1]]
+        return [
+            Stretch(
+                firsts[start], start, end, len(self.instruction) + sum(lengths[firsts[start] : end])
+            )
+            for start, end in zip(starts, [*starts[1:], len(turns)], strict=True)
+        ]
 
     def turn_length(self, turn: TurnShape) -> int:
         """Tokens that a turn takes."""

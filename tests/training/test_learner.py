@@ -112,6 +112,7 @@ def test_an_owner_is_what_changes_the_result(smoke: Smoke) -> None:
         owner(recipe.with_settings(stage2={"weight_decay": 0.5}), "stage2", 1),
         owner(recipe.with_settings(dropout={"text": 0.5}), "stage2", 1),
         owner(recipe.with_settings(trainer={"precision": "bf16"}), "stage2", 1),
+        owner(recipe.with_settings(trainer={"accumulate": 2}), "stage2", 1),
         owner(recipe.with_spec(prompt={"context_tokens": 8}), "stage2", 1),
     ]
     assert len({same, *changed}) == len(changed) + 1

@@ -127,7 +127,8 @@ def test_loss_and_gradients_are_equal(tiny: tuple[EmotionModel, Any]) -> None:
     dialogues = make_dialogues(model.spec, 20, seed=3)
     labels = make_labels(dialogues, len(model.spec.labels))
     weights = torch.linspace(0.5, 2.0, len(model.spec.labels))
-    objectives = Objectives(model, weights)
+    objectives = Objectives(model)
+    objectives.class_weights = weights
     targets = torch.eye(len(model.spec.labels))
     sequences = [
         TrainingSequence(tuple(turns), targets[own])

@@ -19,19 +19,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from stream.errors import UserError
 from training import encoders, stage1, stage2
 from training.ablation.dev import predict_dev
 from training.ablation.folders import alone, claim, digest, file_digest, link, measure_anew
 from training.ablation.outcome import PREDICTIONS, Outcome, read_outcome, write_predictions
-from training.ablation.sample import Sample, fingerprint, only_sampled
+from training.ablation.sample import Sample, fingerprint
 from training.ablation.variants import Variant, has_stage1, learns_behaviour, uses_encoders
 from training.datasets.corpus import Corpus
-from training.describe.run import describe_recipe
 from training.learner import owner
 from training.progress import console
 from training.provenance import PROVENANCE
 from training.recipe import Recipe
+from training.run import describe
 from training.script import Job
 from training.sources import DESCRIPTIONS
 
@@ -56,11 +55,12 @@ class Experiment:
         Raises:
             UserError: it lacks its train or dev split.
         """
-        corpus = self.sample.open(self.job.recipe.corpus, self.job.corpus_folder)
-        for split in ("train", "dev"):
-            if not corpus.splits.get(split):
-                raise UserError(f"{self.job.corpus_folder} has no {split} split: see docs/data.md")
-        return corpus
+        return self.sample.of(self.job.open_corpus())
+
+    @property
+    def _whole(self) -> Job:
+        """The job with the corpus that is used."""
+        return replace(self.job, corpus=self.corpus)
 
     @property
     def root(self) -> Path:
@@ -84,9 +84,8 @@ class Experiment:
         """
         found = self.finished()
         if any(len(by_seed) < len(self.seeds) for by_seed in found.values()):
-            with only_sampled(self.sample):
-                self._share()
-                self._train_all()
+            self._share()
+            self._train_all()
             found = self.finished()
         return {name: [by_seed[seed] for seed in self.seeds] for name, by_seed in found.items()}
 
@@ -114,10 +113,10 @@ class Experiment:
         with alone(self.root / "shared"):
             if any(uses_encoders(recipe) for recipe in recipes):
                 console.rule("encoders, for all variants")
-                encoders.prepare(self.job)
+                encoders.prepare(self._whole)
             if teacher and not given and any(learns_behaviour(recipe) for recipe in recipes):
                 console.rule("behaviour descriptions, for all variants")
-                self._describe()
+                describe(self._whole)
 
     def _train_all(self) -> None:
         # Seed by seed, so that what is there after an interruption is a table already.
@@ -129,14 +128,6 @@ class Experiment:
                 if not self._train(variant, seed, wait=wait):
                     later.append((variant, seed))
             left = later
-
-    def _describe(self) -> None:
-        summary = describe_recipe(self.job.recipe, self.job.data, self.descriptions)
-        console.print(
-            f"{summary.described} described, {summary.failed} failed, {summary.kept} kept"
-        )
-        if summary.done < summary.total:
-            raise UserError("stopped; the same command goes on where it was")
 
     def _train(self, variant: Variant, seed: int, *, wait: bool) -> bool:
         """Train and predict; False where another process is at it and is not waited for."""
@@ -177,7 +168,7 @@ class Experiment:
             for weights in (encoders.face_weights, encoders.speech_weights):
                 made = weights(self.job.runs).parent
                 link(folder / made.name, made)
-        return replace(self.job, recipe=recipe, runs=folder, seed=seed, options=options)
+        return replace(self._whole, recipe=recipe, runs=folder, seed=seed, options=options)
 
     def _folder(self, variant: Variant, seed: int) -> Path:
         return self.root / f"{variant.name}-seed{seed}"

@@ -6,17 +6,12 @@ import dataclasses
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from stream.errors import UserError
-from training import encoders, sources
-from training.datasets.corpora import open_corpus
 from training.datasets.corpus import Corpus
 from training.datasets.dialogues import Dialogue
-from training.describe import run as describe_run
 
 
 @dataclass(frozen=True)
@@ -49,10 +44,6 @@ class Sample:
             },
         )
 
-    def open(self, name: str, folder: Path) -> Corpus:
-        """As `training.datasets.corpora.open_corpus`, but only of the sample."""
-        return self.of(open_corpus(name, folder))
-
 
 def draw(dialogues: Sequence[Dialogue], count: int | None, seed: str) -> tuple[Dialogue, ...]:
     """Some of the dialogues, in their order; all where there are no more than `count`."""
@@ -73,16 +64,3 @@ def fingerprint(corpus: Corpus) -> str:
     }
     written = json.dumps([corpus.name, content], sort_keys=True)
     return hashlib.sha256(written.encode()).hexdigest()
-
-
-@contextmanager
-def only_sampled(sample: Sample) -> Iterator[None]:
-    """Meanwhile the trainings, the teacher and the encoders are given the sample alone."""
-    modules = (sources, describe_run, encoders)
-    for module in modules:
-        module.open_corpus = sample.open  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        for module in modules:
-            module.open_corpus = open_corpus  # type: ignore[attr-defined]

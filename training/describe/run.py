@@ -17,6 +17,7 @@ from rich.progress import Progress
 
 from stream.errors import UserError
 from training.datasets.corpora import open_corpus
+from training.datasets.corpus import Corpus
 from training.describe.description import Description, UtteranceKey
 from training.describe.reading import FrameReader, Sight, clip_reader, read_ahead
 from training.describe.records import Record, RecordFile
@@ -84,6 +85,7 @@ def describe_recipe(
     splits: Sequence[str] = SPLITS,
     limit: int | None = None,
     effort: Effort | None = None,
+    corpus: Corpus | None = None,
 ) -> Summary:
     """Describe the corpus of a recipe.
 
@@ -95,13 +97,15 @@ def describe_recipe(
         splits: Which to describe.
         limit: Only the first utterances.
         effort: How hard to try.
+        corpus: The recipe's, where not all of it is wanted.
 
     Raises:
         UserError: No teacher is named or it is down, the corpus has no clips, or the file
             cannot be written. What was described before is kept.
     """
     options = teacher or TeacherOptions.of(recipe)
-    tasks = tasks_of(open_corpus(recipe.corpus, data / recipe.corpus), splits, limit)
+    corpus = corpus or open_corpus(recipe.corpus, data / recipe.corpus)
+    tasks = tasks_of(corpus, splits, limit)
     read = clip_reader(recipe.spec.video, options.frames)
     with RecordFile(out) as file:  # locked and checked before a model is loaded, which takes long
         remembers = options.kind in REMEMBERING
