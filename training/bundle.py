@@ -21,6 +21,7 @@ from stream.errors import UserError
 from training import examples
 from training.corpora import Corpora
 from training.datasets.speech import find_speech
+from training.device import scoring_device
 from training.examples import Examples
 from training.predict import label_scores, remove
 from training.preprocess import encode_dialogues
@@ -62,11 +63,14 @@ def assemble(job: Job, out: Path) -> None:
 
 def calibrate(job: Job, bundle: Path) -> Calibration:
     """Fit a temperature for every subset of modalities on dev data and seal the bundle again."""
+    device, dtype = scoring_device()
     recognizer = Recognizer.load(
         bundle,
         base_model=resolve(job.spec.llm.base),
         face_detector=None,
         threads=torch.get_num_threads(),
+        device=device,
+        dtype=dtype,
     )
     composed = job.recipe.settings.stage2.composed_epochs > 0
     make = _composed_dev if composed else _corpus_dev

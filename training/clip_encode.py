@@ -90,15 +90,13 @@ class ClipEncoder:
         return turn
 
     def _audio(self, functionals: Tensor) -> Encoded:
-        moved = _like(functionals, self._encoders.speech.mean)
-        return _on_cpu(self._encoders.functionals(moved))
+        return _on_cpu(self._encoders.functionals(functionals))
 
     def _frames(self, key: str, pictures: Sequence[Image]) -> tuple[Tensor, Tensor | None]:
         """Features (F, D) and, with a classifier, label scores (F, E), on the CPU."""
         entry = self._store.read(key)
         if entry is None:
-            weight = next(self._encoders.densenet.parameters())
-            tensor = _like(picture_tensor(pictures, self._encoders.spec.video), weight)
+            tensor = picture_tensor(pictures, self._encoders.spec.video)
             features, logits = self._encoders.frames(tensor)
             tensors = {"features": _array(features)}
             tensors |= {} if logits is None else {"logits": _array(logits)}
@@ -161,10 +159,6 @@ def _network(encoders: Encoders) -> str:
     weights = {name: _array(value) for name, value in encoders.densenet.state_dict().items()}
     return weights_digest(weights, video.mean, video.std, encoders.spec.evidence)
 
-
-def _like(values: Tensor, weight: Tensor) -> Tensor:
-    """Values where the weights of a network are, and of their precision."""
-    return values.to(weight.device, weight.dtype)
 
 
 def _array(values: Tensor) -> NDArray[np.generic]:

@@ -33,12 +33,16 @@ def build_learner(recipe: Recipe, start: Path | None = None) -> Objectives:
         start: Folder of stage 1, whose LoRA is gone on with.
 
     Raises:
-        UserError: the base cannot be had, or is to be quantised without bitsandbytes.
+        UserError: the base cannot be had, is not as the spec says, or is to be quantised
+            without bitsandbytes.
     """
     llm, tokenizer = _load(recipe)
     if recipe.settings.trainer.checkpoint_activations:
         llm.activation_checkpointing_enable({"use_reentrant": False})
-    model = EmotionModel(recipe.spec, add_lora(llm, recipe.spec.llm), tokenizer)
+    try:
+        model = EmotionModel(recipe.spec, add_lora(llm, recipe.spec.llm), tokenizer)
+    except ValueError as error:
+        raise UserError(f"recipe {recipe.name} and its base LLM disagree: {error}") from error
     objectives = Objectives(model)
     if start is not None:
         load_lora(objectives, start / LORA)

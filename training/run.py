@@ -4,14 +4,15 @@
     python -m training.run bemerc-meld --data FOLDER --plan
     python -m training.run --smoke
 
-The steps, each a command of its own: `training.preprocess` (clips), `training.encoders`,
-`training.describe` (the teacher), `training.stage1`, `training.stage2`, `training.bundle`.
-Those that the recipe does not need are left out. A step whose weights are there is not
-repeated: delete its folder below ``--runs`` to train anew.
+The steps, each a command of its own: `training.encoders`, `training.describe` (the
+teacher), `training.stage1`, `training.stage2`, `training.bundle`. Those that the recipe
+does not need are left out; clips are read by the step that needs them first. A step whose
+weights are there is not repeated: delete its folder below ``--runs`` to train anew.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -38,7 +39,16 @@ def steps(job: Job) -> list[tuple[str, Callable[[Job], None]]]:
 
 
 def run(job: Job) -> None:
-    """All steps."""
+    """All steps.
+
+    Raises:
+        UserError: a launcher started several processes, or a step failed.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError(
+            "training.run is one process: run the steps by themselves, and only training.stage1 "
+            "and training.stage2 under accelerate launch or torchrun"
+        )
     todo = steps(job)
     for number, (title, work) in enumerate(todo, start=1):
         console.rule(f"{number}/{len(todo)} {title}")

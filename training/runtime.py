@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -20,6 +20,8 @@ from torch import nn
 from stream.errors import UserError
 from training.progress import console
 from training.settings import TrainerSettings
+
+Item = TypeVar("Item")
 
 
 class Runtime:
@@ -84,6 +86,14 @@ class Runtime:
     def gather(self, values: list[Any]) -> list[Any]:
         """The values of all processes, in the order of processes."""
         return values if self.processes == 1 else list(gather_object(values))
+
+    def share(self, items: Sequence[Item]) -> Sequence[Item]:
+        """The items of this process, where each does a part of some work."""
+        return items[self.process :: self.processes]
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        self.accelerator.wait_for_everyone()
 
     def close(self) -> None:
         """Flush the trackers."""

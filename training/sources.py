@@ -26,6 +26,7 @@ from training.describe.description import Description
 from training.describe.records import read_descriptions
 from training.encoders import load_encoders
 from training.preprocess import encode_dialogues, prepare
+from training.runtime import Runtime
 from training.script import Job
 from training.sequences import (
     DescribedSequence,
@@ -60,11 +61,13 @@ class Sources:
         job: Says where they are.
         corpus: Of the job's recipe, as the job opens it.
         prompt: Counts tokens, to cut dialogues as the context is cut live.
+        runtime: Whose processes encode clips, on their devices.
     """
 
-    def __init__(self, job: Job, corpus: Corpus, prompt: PromptBuilder) -> None:
+    def __init__(self, job: Job, corpus: Corpus, prompt: PromptBuilder, runtime: Runtime) -> None:
         self._job = job
         self._prompt = prompt
+        self._runtime = runtime
         self.corpus = corpus
 
     def words(self, split: str) -> list[TrainingSequence]:
@@ -76,7 +79,7 @@ class Sources:
     def clips(self) -> Callable[[str], list[TrainingSequence]]:
         """Of a split: dialogues with their own pictures and sound, as in the paper."""
         job = self._job
-        encoders = load_encoders(job.spec, job.runs)
+        encoders = load_encoders(job.spec, job.runs).to(self._runtime.device)
         trained = job.recipe.settings.stage2.encoder_learning_rate > 0
 
         @functools.cache
@@ -87,6 +90,10 @@ class Sources:
                     f"{job.corpus_folder} has no clips of its {split} split, and the recipe's "
                     "stage2.clip_epochs needs them: see docs/data.md for where they belong"
                 )
+            # Each process encodes a part into the cache, then all read everything from there.
+            if self._runtime.processes > 1:
+                encode_dialogues(self._runtime.share(dialogues), encoders, job.cache, job.jobs)
+                self._runtime.wait()
             turns = encode_dialogues(dialogues, encoders, job.cache, job.jobs)
             keys = clip_keys(dialogues, job.spec, job.cache) if trained else [()] * len(dialogues)
             return self._fit(

@@ -43,7 +43,7 @@ def train(job: Job) -> None:
     runtime = Runtime(recipe.settings.trainer, out)
     objectives = build_learner(recipe)
     objectives.model.fusion.requires_grad_(False)  # its tokens come with stage 2
-    sources = Sources(job, corpus, objectives.model.prompt)
+    sources = Sources(job, corpus, objectives.model.prompt, runtime)
     described = sources.described("dev")
 
     def dev(wrapped: nn.Module, runtime: Runtime) -> float:

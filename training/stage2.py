@@ -51,7 +51,7 @@ def train(job: Job) -> None:
     if settings.encoder_learning_rate:
         encoders = load_encoders(job.spec, job.runs, frozen=False)
         objectives.trainable_clips = TrainableClips(encoders, job.cache)
-    sources = Sources(job, corpus, objectives.model.prompt)
+    sources = Sources(job, corpus, objectives.model.prompt, runtime)
     if settings.class_weights == "balanced":
         objectives.class_weights = balanced_weights(sources.words("train"))
     dev_sequences = sources.clips("dev") if settings.clip_epochs else sources.words("dev")

@@ -47,14 +47,13 @@ class TrainableClips(nn.Module):
             return turn
         clip, spec = read_prepared(key, self._encoders.spec, self._cache), self._encoders.spec
         if turn.audio is not None:
-            windows = torch.from_numpy(clip.functionals).to(self.speech.mean)
-            audio = self._encoders.functionals(windows)
+            audio = self._encoders.functionals(torch.from_numpy(clip.functionals))
             turn = replace(turn, audio=audio.tokens, audio_scores=audio.scores)
         if turn.video is not None:
             pictures = picture_tensor(clip.pictures, spec.video)
             # Activations of 64 pictures are large: they are computed again in the backward pass.
             frames: tuple[Tensor, Tensor | None] = checkpoint(
-                self._encoders.frames, pictures.to(self.speech.mean), use_reentrant=False
+                self._encoders.frames, pictures, use_reentrant=False
             )
             video = self._encoders.pool(*frames)
             turn = replace(turn, video=video.tokens, video_scores=video.scores)

@@ -112,6 +112,12 @@ class Encoders:
         self._mode = torch.inference_mode if frozen else contextlib.nullcontext
         self._smile: OpenSmile | None = None
 
+    def to(self, device: torch.device) -> Encoders:
+        """Both networks on a device; what they give stays there."""
+        self.densenet.to(device)
+        self.speech.to(device)
+        return self
+
     def video(self, pictures: Tensor) -> Encoded:
         """Encode (F, C, S, S) pictures of an utterance, in order of time."""
         features, logits = self.frames(pictures)
@@ -119,6 +125,7 @@ class Encoders:
 
     def frames(self, pictures: Tensor) -> tuple[Tensor, Tensor | None]:
         """DenseNet features (F, D) and, with a classifier, label scores (F, E) of pictures."""
+        pictures = pictures.to(self.speech.mean)
         with self._mode():
             parts = [self.densenet.encode(part) for part in torch.split(pictures, 64)]
             features = torch.cat(parts)
@@ -144,7 +151,7 @@ class Encoders:
     def functionals(self, functionals: Tensor, logits: Tensor | None = None) -> Encoded:
         """Audio tokens from (W, D) functionals; `logits` (W, E) replace the encoder's own."""
         with self._mode():
-            standardised = self.speech.standardise(functionals)
+            standardised = self.speech.standardise(functionals.to(self.speech.mean))
             if not (self.spec.evidence and self.spec.audio.hidden):
                 return Encoded(standardised, None)
             logits = self.speech.layers(standardised) if logits is None else logits

@@ -154,13 +154,13 @@ class EmotionModel(nn.Module):
         scores = functional.linear(hidden, head.to(hidden.dtype)).float()
         if not self.spec.evidence:
             return scores
-        none = torch.zeros(len(self.spec.labels))
+        none = torch.zeros_like(scores[0])
         evidence = torch.stack(
             [
-                torch.stack([none if s is None else s for s in (t.audio_scores, t.video_scores)])
-                for t in turns
+                torch.stack([none if s is None else s.to(none) for s in pair])
+                for pair in ((t.audio_scores, t.video_scores) for t in turns)
             ]
-        ).to(scores.device)
+        )
         weighed = scores + self.fusion.weigh_evidence(evidence)
         if self.training:
             return weighed
@@ -175,7 +175,8 @@ class EmotionModel(nn.Module):
 
 def _joined(parts: Sequence[Tensor], features: int, device: torch.device) -> Tensor:
     """(K, D) of all turns; (0, D) without any."""
-    return (torch.cat(list(parts)) if parts else torch.zeros(0, features)).to(device)
+    moved = [part.to(device) for part in parts]
+    return torch.cat(moved) if moved else torch.zeros(0, features, device=device)
 
 
 def load_base(

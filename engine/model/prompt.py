@@ -167,8 +167,7 @@ class PromptBuilder:
             budget: Tokens of a prompt; by default those of the spec.
         """
         lengths = [self.turn_length(turn) for turn in turns]
-        room = (budget or self._spec.context_tokens) - len(self.instruction)
-        firsts = first_turns(lengths, room)
+        firsts = first_turns(lengths, self._room(budget))
         starts = [i for i, first in enumerate(firsts) if i == 0 or first != firsts[i - 1]]
         return [
             Stretch(
@@ -176,6 +175,14 @@ class PromptBuilder:
             )
             for start, end in zip(starts, [*starts[1:], len(turns)], strict=True)
         ]
+
+    def first_read(self, turns: Sequence[TurnShape]) -> int:
+        """Index of the first turn that the last one is read with."""
+        return first_turns([self.turn_length(turn) for turn in turns], self._room(None))[-1]
+
+    def _room(self, budget: int | None) -> int:
+        """Tokens of a prompt that turns may take."""
+        return (budget or self._spec.context_tokens) - len(self.instruction)
 
     def turn_length(self, turn: TurnShape) -> int:
         """Tokens that a turn takes."""
@@ -223,11 +230,6 @@ def first_turns(lengths: Sequence[int], budget: int) -> list[int]:
             first += (index - first + 1) // 2
         firsts.append(first)
     return firsts
-
-
-def recent_turns(lengths: Sequence[int], budget: int) -> int:
-    """Index of the first turn to keep so that the kept lengths stay within the budget."""
-    return first_turns(lengths, budget)[-1] if lengths else 0
 
 
 def _with_branch(visible: NDArray[np.bool_], start: int, length: int) -> NDArray[np.bool_]:

@@ -30,7 +30,7 @@ from engine.model.inputs import (
 from engine.model.manifest import verify_bundle
 from engine.model.model import EmotionModel, TurnInputs, load_base, merge_lora
 from engine.model.outputs import Recognition
-from engine.model.prompt import clean_text, recent_turns
+from engine.model.prompt import clean_text
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
 from stream.media import Image, Utterance, VideoFrame
@@ -61,7 +61,14 @@ class Recognizer:
 
     @classmethod
     def load(
-        cls, bundle: Path, *, base_model: Path, face_detector: Path | None, threads: int = 2
+        cls,
+        bundle: Path,
+        *,
+        base_model: Path,
+        face_detector: Path | None,
+        threads: int = 2,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> Recognizer:
         """Verify and load a bundle.
 
@@ -70,6 +77,8 @@ class Recognizer:
             base_model: folder of the base LLM that the bundle's spec names.
             face_detector: BlazeFace's tflite file; None where only prepared inputs are scored.
             threads: of torch.
+            device: of the networks; the CPU by default.
+            dtype: of the base LLM.
 
         Raises:
             UserError: a file is missing or changed, or spec and weights disagree.
@@ -77,7 +86,8 @@ class Recognizer:
         torch.set_num_threads(threads)
         manifest = verify_bundle(bundle)
         spec = read_spec(bundle)
-        llm, tokenizer = load_base(base_model)
+        device = device or torch.device("cpu")
+        llm, tokenizer = load_base(base_model, dtype)
         try:
             if spec.llm.lora_rank:
                 merge_lora(llm, load_file(bundle / "lora.safetensors"), spec.llm)
@@ -92,8 +102,8 @@ class Recognizer:
             ) from error
         detector = None if face_detector is None else FaceDetector(face_detector)
         return cls(
-            model,
-            encoders,
+            model.to(device),
+            encoders.to(device),
             detector,
             calibration,
             bundle_name=manifest.name,
@@ -132,7 +142,7 @@ class Recognizer:
     @torch.inference_mode()
     def predict(self, history: Sequence[TurnInputs], variants: Sequence[TurnInputs]) -> Tensor:
         """Calibrated probabilities (n, E) of variants of the next turn."""
-        scores = self.model.score_variants(history, variants)
+        scores = self.model.score_variants(history, variants).cpu()
         return self.calibration.probabilities(scores, [used_modalities(v) for v in variants])
 
     def _score(
@@ -146,9 +156,7 @@ class Recognizer:
 
     def _keep(self, history: Sequence[Turn], turn: TurnInputs) -> list[TurnInputs]:
         past = [one.inputs or TurnInputs(one.speaker, one.text) for one in history]
-        lengths = [self.model.prompt.turn_length(one.shape) for one in (*past, turn)]
-        budget = self.spec.prompt.context_tokens - len(self.model.prompt.instruction)
-        return past[recent_turns(lengths, budget) :]
+        return past[self.model.prompt.first_read([one.shape for one in (*past, turn)]) :]
 
     def _add_audio(
         self,

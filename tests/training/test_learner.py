@@ -92,6 +92,20 @@ def test_lora_of_another_rank_is_refused(smoke: Smoke, tmp_path: Path) -> None:
         load_lora(other, tmp_path / "lora.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"llm": {"hidden_size": 65}}, "is 64 wide, the spec says 65"),
+        ({"llm": {"lora_first_layer": 9}}, "lora_first_layer 9: the base has 2"),
+        ({"labels": ["bold move", "bold word"], "evidence": False}, "do not differ in their first token"),
+    ],
+)
+def test_a_base_of_another_kind_is_one_line(change: dict, told: str, smoke: Smoke) -> None:
+    """What the recipe says and the base does not have is named."""
+    with pytest.raises(UserError, match=told):
+        build_learner(smoke.recipe.with_spec(**change))
+
+
 def test_a_full_disk_is_one_line(smoke: Smoke, tmp_path: Path) -> None:
     """A folder that cannot be written is named."""
     blocked = tmp_path / "file"

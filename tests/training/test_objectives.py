@@ -11,7 +11,7 @@ from tiny_model import random_dialogues, random_turn
 from torch import Tensor
 from torch.nn import functional
 
-from engine.model.prompt import TurnShape, recent_turns
+from engine.model.prompt import TurnShape, first_turns
 from training.learner import build_learner
 from training.objectives import PLACEHOLDERS, Objectives, balanced_weights
 from training.sequences import DescribedSequence, TrainingSequence, in_context
@@ -176,7 +176,7 @@ def test_a_long_dialogue_is_read_as_it_would_be_live(objectives: Objectives) -> 
     )
     for index in range(12):
         lengths = [prompt.turn_length(turn.shape) for turn in turns[: index + 1]]
-        first = recent_turns(lengths, budget - len(prompt.instruction))
+        first = first_turns(lengths, budget - len(prompt.instruction))[-1]
         live = objectives.model.score_variants(turns[first:index], [turns[index]])[0]
         torch.testing.assert_close(found[index], live, **CLOSE)
 

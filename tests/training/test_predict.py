@@ -67,9 +67,7 @@ def test_long_dialogues_are_read_as_live(
     spec = tiny_recognizer.spec
     instruction = len(tiny_recognizer.model.prompt.instruction)
     prompt = dataclasses.replace(spec.prompt, context_tokens=instruction + 60)
-    small = dataclasses.replace(spec, prompt=prompt)
-    monkeypatch.setattr(tiny_recognizer, "spec", small)
-    monkeypatch.setattr(tiny_recognizer.model, "spec", small)
+    monkeypatch.setattr(tiny_recognizer.model.prompt, "_spec", prompt)
     turns = [
         random_turn(spec, seed, "ABC"[seed % 3], "so " * (1 + seed % 5), windows=seed % 3)
         for seed in range(14)

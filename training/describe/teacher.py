@@ -55,7 +55,7 @@ class TeacherDownError(UserError):
 
 
 class Teacher(Protocol):
-    """Describes behaviour: one of `training.describe.run.TEACHERS`."""
+    """Describes behaviour: one of `training.describe.teachers.TEACHERS`."""
 
     @property
     def name(self) -> str:

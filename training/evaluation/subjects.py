@@ -15,6 +15,7 @@ from engine.model.model import EmotionModel
 from engine.model.recognizer import Recognizer, read_spec
 from export.models import resolve
 from stream.errors import UserError
+from training.device import scoring_device
 from training.evaluation.training_record import TrainingRecord, read_training_record
 from training.evaluation.zero_shot import load_zero_shot
 
@@ -55,7 +56,10 @@ def load_subject(
         torch.set_num_threads(threads)
         model = load_zero_shot(spec, base)
         return Subject(bundle, manifest.sha256, model, Calibration(), None, None)
-    loaded = Recognizer.load(bundle, base_model=base, face_detector=None, threads=threads)
+    device, dtype = scoring_device()
+    loaded = Recognizer.load(
+        bundle, base_model=base, face_detector=None, threads=threads, device=device, dtype=dtype
+    )
     return Subject(
         bundle,
         manifest.sha256,

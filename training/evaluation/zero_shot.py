@@ -21,6 +21,7 @@ from engine.model.prompt import DescribedPrompt, Prompt, PromptBuilder, TurnShap
 from engine.model.recognizer import without
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
+from training.device import scoring_device
 
 
 class WordsPrompt(PromptBuilder):
@@ -70,10 +71,10 @@ def load_zero_shot(spec: ModelSpec, base_model: Path) -> ZeroShotModel:
     Raises:
         UserError: The base is not the one that the spec was made for.
     """
-    llm, tokenizer = load_base(base_model)
+    device, dtype = scoring_device()
+    llm, tokenizer = load_base(base_model, dtype)
     try:
         model = ZeroShotModel(spec, llm, tokenizer)
     except ValueError as error:
         raise UserError(f"{base_model}: {error}; give --base-model the base it names") from error
-    model.eval()
-    return model
+    return model.to(device).eval()

@@ -25,7 +25,6 @@ from engine.model.prompt import (
     TurnShape,
     clean_text,
     first_turns,
-    recent_turns,
 )
 from engine.model.spec import MELD_LABELS, PromptSpec
 from export.models import resolve
@@ -211,7 +210,7 @@ lengths_and_budget = st.tuples(
 def test_kept_turns_stay_within_the_budget(case: tuple[list[int], int]) -> None:
     """All are kept while they fit; only a turn too long by itself may exceed the budget."""
     lengths, budget = case
-    first = recent_turns(lengths, budget)
+    first = first_turns(lengths, budget)[-1]
     assert 0 <= first < len(lengths)
     assert sum(lengths[first:]) <= budget or first == len(lengths) - 1
     if sum(lengths) <= budget:
@@ -223,13 +222,13 @@ def test_kept_turns_stay_within_the_budget(case: tuple[list[int], int]) -> None:
 def test_dropped_turns_never_come_back(case: tuple[list[int], int]) -> None:
     """As a dialogue grows the first kept turn only moves on."""
     lengths, budget = case
-    firsts = [recent_turns(lengths[:count], budget) for count in range(1, len(lengths) + 1)]
+    firsts = [first_turns(lengths[:count], budget)[-1] for count in range(1, len(lengths) + 1)]
     assert firsts == sorted(firsts)
 
 
 def test_the_older_half_goes_at_once() -> None:
     """With room for ten turns the eleventh drops five; then nothing changes for five turns."""
-    firsts = [recent_turns([1] * count, 10) for count in range(1, 22)]
+    firsts = [first_turns([1] * count, 10)[-1] for count in range(1, 22)]
     assert firsts == [0] * 10 + [5] * 5 + [10] * 5 + [15]
 
 
@@ -287,5 +286,5 @@ def test_placeholders_stand_where_the_tokens_will() -> None:
 @given(st.lists(st.integers(1, 50), max_size=30), st.integers(1, 200))
 def test_a_turn_is_always_read_with_the_same_history(lengths: list[int], budget: int) -> None:
     """Each turn's first one is what the live engine, which sees no later turn, would keep."""
-    live = [recent_turns(lengths[: count + 1], budget) for count in range(len(lengths))]
+    live = [first_turns(lengths[: count + 1], budget)[-1] for count in range(len(lengths))]
     assert first_turns(lengths, budget) == live
