@@ -56,8 +56,9 @@ def assemble(job: Job, out: Path) -> None:
             raise UserError(f"{job.runs / source} is missing: run python -m training.run first")
         trained = job.runs / "stage2" / source  # encoders, where stage 2 trained them too
         shutil.copyfile(trained if trained.exists() else job.runs / source, out / name)
-    provenance = join_provenance([job.runs / "stage1", job.runs / "stage2"])
-    (out / PROVENANCE).write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
+    if provenance := join_provenance([job.runs / "stage1", job.runs / "stage2"]):
+        text = json.dumps(provenance, indent=2) + "\n"
+        (out / PROVENANCE).write_text(text, encoding="utf-8")
     _write_calibration(Calibration(), out)
 
 
