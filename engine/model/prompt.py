@@ -14,6 +14,7 @@ A position that an embedding fills (not a token of the vocabulary) has a negativ
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ NO_TEXT, NO_AUDIO, NO_VIDEO = -3, -4, -5
 """Slots of the learned absent tokens."""
 VIDEO_PLACEHOLDER, AUDIO_PLACEHOLDER = -6, -7
 """Slots that stand for a video or an audio token in stage 1 (paper), where there is none yet."""
+
+KEPT_TEXTS = 1 << 15
+"""Texts whose ids are remembered: all of a corpus such as MELD, some 10 MB."""
 
 _PLAIN = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014", "''\"\"--") | {0x2026: "..."}
 _SPECIAL = re.compile(r"<\|.*?\|>|</?s>|\[/?INST\]")
@@ -75,10 +79,23 @@ class DescribedPrompt:
     """(T,) token ids; negative where an embedding is filled in."""
     positions: NDArray[np.int64]
     """(T,) position of each in its own path."""
-    visible: NDArray[np.bool_]
-    """(T, T) whether the token of a row sees that of a column."""
     targets: NDArray[np.int64]
     """(T,) id that follows, where it is one of a description or its end; -100 elsewhere."""
+    branches: tuple[tuple[int, int], ...]
+    """Of each branch: how many ids of the stem it sees, and its length."""
+
+    @property
+    def visible(self) -> NDArray[np.bool_]:
+        """(T, T) whether the token of a row sees that of a column.
+
+        Made anew each time: kept for every dialogue of a corpus it would fill the memory.
+        """
+        visible = np.tril(np.ones((len(self.ids), len(self.ids)), np.bool_))
+        first = len(self.ids) - sum(length for _, length in self.branches)
+        for start, length in self.branches:
+            visible[first : first + length, start:first] = False
+            first += length
+        return visible
 
 
 @dataclass(frozen=True)
@@ -102,6 +119,8 @@ class PromptBuilder:
         """Tokenise what never changes."""
         self._tokenizer = tokenizer
         self._spec = spec
+        # An epoch builds each prompt three times, a live turn once for each modality it may lack.
+        self._encode = functools.lru_cache(KEPT_TEXTS)(self._tokenize)
         self._cue = self._encode(spec.cue)
         self._end = self._encode("\n")
         self._behaviour_cue = self._encode(spec.behaviour_cue)
@@ -132,7 +151,7 @@ class PromptBuilder:
         dialogue = self._dialogue(self._behaviour_instruction, turns)
         ids, positions = list(dialogue.ids), list(range(len(dialogue.ids)))
         targets = [-100] * len(ids)
-        visible = np.tril(np.ones((len(ids), len(ids)), np.bool_))
+        branches = []
         for cue, text in zip(dialogue.cues, descriptions, strict=True):
             if text is None:
                 continue
@@ -141,9 +160,11 @@ class PromptBuilder:
             branch = [*self._behaviour_cue, *words]
             ids += branch
             positions += range(start, start + len(branch))
-            targets += [-100] * (len(self._behaviour_cue) - 1) + words + self._end[:1]
-            visible = _with_branch(visible, start, len(branch))
-        return DescribedPrompt(np.array(ids), np.array(positions), visible, np.array(targets))
+            targets += [*[-100] * (len(self._behaviour_cue) - 1), *words, *self._end[:1]]
+            branches.append((start, len(branch)))
+        return DescribedPrompt(
+            np.array(ids), np.array(positions), np.array(targets), tuple(branches)
+        )
 
     def _dialogue(self, instruction: Sequence[int], turns: Sequence[TurnShape]) -> Prompt:
         ids = list(instruction)
@@ -195,13 +216,13 @@ class PromptBuilder:
         video = [video_slot] * turn.video_tokens or [NO_VIDEO]
         audio = [audio_slot] * turn.audio_tokens or [NO_AUDIO]
         text = clean_text(turn.text)
-        words = self._encode(f" {text}")[-self._spec.max_text_tokens :] if text else [NO_TEXT]
+        words = self._encode(f" {text}")[-self._spec.max_text_tokens :] if text else (NO_TEXT,)
         return [*self._encode(f"{letter}:"), *video, *audio, *words, *self._cue]
 
-    def _encode(self, text: str) -> list[int]:
+    def _tokenize(self, text: str) -> tuple[int, ...]:
         """Ids of plain text; what is spelt like a special token is not read as one."""
         encoded = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)
-        return list(encoded.input_ids)
+        return tuple(encoded.input_ids)
 
 
 def clean_text(text: str | None) -> str:
@@ -230,16 +251,6 @@ def first_turns(lengths: Sequence[int], budget: int) -> list[int]:
             first += (index - first + 1) // 2
         firsts.append(first)
     return firsts
-
-
-def _with_branch(visible: NDArray[np.bool_], start: int, length: int) -> NDArray[np.bool_]:
-    """Visibility with a branch of some length that goes on after the first `start` ids."""
-    before = len(visible)
-    larger = np.zeros((before + length, before + length), np.bool_)
-    larger[:before, :before] = visible
-    larger[before:, :start] = True
-    larger[before:, before:] = np.tril(np.ones((length, length), np.bool_))
-    return larger
 
 
 def _letters(turns: Sequence[TurnShape]) -> list[str]:

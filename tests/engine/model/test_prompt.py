@@ -288,3 +288,20 @@ def test_a_turn_is_always_read_with_the_same_history(lengths: list[int], budget:
     """Each turn's first one is what the live engine, which sees no later turn, would keep."""
     live = [first_turns(lengths[: count + 1], budget)[-1] for count in range(len(lengths))]
     assert first_turns(lengths, budget) == live
+
+
+def test_a_text_is_tokenised_once() -> None:
+    """Training and live build prompts of the same turns again and again."""
+    asked = []
+
+    def tokenizer(text: str, **options: bool) -> object:
+        asked.append(text)
+        return SMOLLM2(text, **options)
+
+    builder, shapes = PromptBuilder(tokenizer, SPEC), [TurnShape("Ann", "so it goes", 1, 1)] * 3
+    first = builder.build(shapes).ids.tolist()
+    assert first == BUILDER.build(shapes).ids.tolist()
+    assert asked.count(" so it goes") == 1
+    asked.clear()
+    assert builder.build(shapes).ids.tolist() == first
+    assert not asked
