@@ -85,8 +85,8 @@ def load_checkpoint(
     tensors, progress, wrote = _read(path)
     if wrote != owner:
         raise UserError(
-            f"{path} was written by a training with another recipe, seed or model: give "
-            "another --runs, or delete it to begin anew"
+            f"{path} was written by a training with another recipe, seed or model, or after "
+            "another stage 1: give another --runs, or delete it to begin anew"
         )
     for name, module in modules.items():
         own = trained_state(module)

@@ -54,8 +54,15 @@ def lora_parameters(objectives: Objectives) -> list[nn.Parameter]:
     return [p for p in objectives.model.llm.parameters() if p.requires_grad]
 
 
-def owner(recipe: Recipe, stage: str, seed: int) -> str:
-    """Identifies what a checkpoint belongs to: all that changes the result of a stage."""
+def owner(recipe: Recipe, stage: str, seed: int, start: Path | None = None) -> str:
+    """Identifies what a checkpoint belongs to: all that changes the result of a stage.
+
+    Args:
+        recipe: Of the training.
+        stage: `stage1` or `stage2`.
+        seed: Of the training.
+        start: Folder of the stage before, whose LoRA is gone on with.
+    """
     parts = {
         "stage": stage,
         "seed": seed,
@@ -66,6 +73,8 @@ def owner(recipe: Recipe, stage: str, seed: int) -> str:
         "precision": recipe.settings.trainer.precision,
         "quantization": recipe.settings.trainer.quantization,
     }
+    if start is not None:
+        parts["start"] = hashlib.sha256((start / LORA).read_bytes()).hexdigest()
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -100,10 +109,13 @@ def load_lora(objectives: Objectives, path: Path) -> None:
     """Put LoRA that `save_learned` wrote in place.
 
     Raises:
-        UserError: it is of other layers or another rank.
+        UserError: it is damaged, or of other layers or another rank.
     """
     own = {n: p for n, p in objectives.model.llm.named_parameters() if p.requires_grad}
-    saved = load_file(path)
+    try:
+        saved = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be read ({error}): train that stage again") from error
     if {n: v.shape for n, v in saved.items()} != {n: p.shape for n, p in own.items()}:
         raise UserError(f"{path} is LoRA of another spec: run stage 1 of this recipe again")
     for name, parameter in own.items():

@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, gather_object
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, gather_object
 from torch import nn
 
 from stream.errors import UserError
@@ -22,6 +23,10 @@ from training.progress import console
 from training.settings import TrainerSettings
 
 Item = TypeVar("Item")
+
+PATIENCE = timedelta(hours=12)
+"""How long a process waits for the others: one may have more clips left to encode than another,
+and the default of ten minutes on GPUs would end the training then."""
 
 
 class Runtime:
@@ -46,7 +51,7 @@ class Runtime:
             cpu=not torch.cuda.is_available(),
             log_with=trackers,
             project_dir=str(out.parent / "logs"),
-            kwargs_handlers=[unused],
+            kwargs_handlers=[unused, InitProcessGroupKwargs(timeout=PATIENCE)],
         )
         self.device = self.accelerator.device
         self.processes = self.accelerator.num_processes

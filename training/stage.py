@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import nn
 
@@ -29,6 +30,8 @@ class Stage:
     """See `training.loop.Training`."""
     save: Callable[[bool], None]
     """Writes the result; told whether this process is the one that writes."""
+    start: Path | None = None
+    """Folder of the stage before, whose LoRA it goes on with."""
 
 
 def run_stage(job: Job, stage: Stage, runtime: Runtime) -> None:
@@ -43,7 +46,7 @@ def run_stage(job: Job, stage: Stage, runtime: Runtime) -> None:
         save=lambda: stage.save(runtime.is_main),
         settings=recipe.settings.trainer,
         out=out,
-        owner=owner(recipe, stage.name, job.seed),
+        owner=owner(recipe, stage.name, job.seed, stage.start),
         seed=job.seed,
     )
     runtime.start_trackers(stage.name, getattr(recipe.settings, stage.name))

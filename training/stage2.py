@@ -46,7 +46,8 @@ def train(job: Job) -> None:
     corpus = job.open_corpus()  # a wrong folder is found before a large model is loaded
     torch.manual_seed(job.seed)
     runtime = Runtime(recipe.settings.trainer, out)
-    objectives = build_learner(recipe, start=stage1_result(job))
+    start = stage1_result(job)
+    objectives = build_learner(recipe, start=start)
     objectives.placeholders.requires_grad_(settings.joint)  # else real tokens take their place
     if settings.encoder_learning_rate:
         encoders = load_encoders(job.spec, job.runs, frozen=False)
@@ -66,6 +67,7 @@ def train(job: Job) -> None:
         epochs=epochs_of(settings, sources),
         dev=dev,
         save=lambda write: save(objectives, out, write=write),
+        start=start,
     )
     run_stage(job, stage, runtime)
 

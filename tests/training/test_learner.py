@@ -97,7 +97,10 @@ def test_lora_of_another_rank_is_refused(smoke: Smoke, tmp_path: Path) -> None:
     [
         ({"llm": {"hidden_size": 65}}, "is 64 wide, the spec says 65"),
         ({"llm": {"lora_first_layer": 9}}, "lora_first_layer 9: the base has 2"),
-        ({"labels": ["bold move", "bold word"], "evidence": False}, "do not differ in their first token"),
+        (
+            {"labels": ["bold move", "bold word"], "evidence": False},
+            "do not differ in their first token",
+        ),
     ],
 )
 def test_a_base_of_another_kind_is_one_line(change: dict, told: str, smoke: Smoke) -> None:
@@ -130,3 +133,24 @@ def test_an_owner_is_what_changes_the_result(smoke: Smoke) -> None:
         owner(recipe.with_spec(prompt={"context_tokens": 8}), "stage2", 1),
     ]
     assert len({same, *changed}) == len(changed) + 1
+
+
+def test_stage_2_belongs_to_the_stage_1_that_it_goes_on_with(smoke: Smoke, tmp_path: Path) -> None:
+    """Trained anew, stage 1 is another start: what stage 2 did from the old one is not kept."""
+    learned, owners = built(smoke.recipe), [owner(smoke.recipe, "stage2", 1)]
+    for step in range(2):
+        with torch.no_grad():
+            lora_parameters(learned)[0].add_(step)
+        save_learned(learned, tmp_path, write=True)
+        owners.append(owner(smoke.recipe, "stage2", 1, start=tmp_path))
+    assert len(set(owners)) == 3
+    assert owner(smoke.recipe, "stage2", 1, start=tmp_path) == owners[-1]
+
+
+def test_damaged_lora_is_one_line(smoke: Smoke, tmp_path: Path) -> None:
+    """A half-written file is named."""
+    (tmp_path / "lora.safetensors").write_bytes(b"half of")
+    with pytest.raises(
+        UserError, match=r"lora\.safetensors cannot be read .*train that stage again"
+    ):
+        load_lora(built(smoke.recipe), tmp_path / "lora.safetensors")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from stream.errors import UserError
-from training.runtime import Runtime
+from training.runtime import PATIENCE, Runtime
 from training.settings import Stage1Training, TrainerSettings
 
 
@@ -20,6 +21,14 @@ def test_one_process_has_all_the_work(tmp_path: Path) -> None:
     assert runtime.gather([1, "two"]) == [1, "two"]
     assert list(runtime.share([3, 4, 5])) == [3, 4, 5]
     runtime.wait()
+
+
+def test_a_process_waits_for_hours(tmp_path: Path) -> None:
+    """One may have many more clips to encode than another: that must not end the training."""
+    runtime = Runtime(TrainerSettings(), tmp_path / "stage1")
+    handler = runtime.accelerator.init_handler
+    assert handler is not None
+    assert handler.timeout == PATIENCE > timedelta(hours=1)
 
 
 def test_tensorboard_is_always_written(tmp_path: Path) -> None:
