@@ -105,7 +105,8 @@ def _seek(media: OpenMedia, seconds: float) -> None:
 
 def _read(media: OpenMedia, meters: dict[int, _Meter], end: float | None) -> None:
     for packet in _packets(media, meters):
-        meters[packet.stream_index].push(packet)
+        # Not `packet.stream_index`: that of the end mark is 0, whichever tracks are read.
+        meters[packet.stream.index].push(packet)
         if end is not None and all(meter.time >= end for meter in meters.values()):
             break
     for meter in meters.values():

@@ -158,3 +158,12 @@ def test_a_folder_and_a_playlist(tmp_path: Path) -> None:
     playlist.write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n", encoding="utf-8")
     kinds = [probe(whole(path)) for path in (tmp_path / "folder.mp4", playlist)]
     assert [fault and fault.kind for fault in kinds] == ["missing", "corrupt"]
+
+
+def test_sound_of_a_film_alone(tmp_path: Path) -> None:
+    """Only the sound is cut from it, which is its second track, and read to the file's end."""
+    path = write_media(tmp_path / "a.avi", 2.0)
+    assert inspect(Clip(None, MediaCut(path, 1.0)), 1.0) == ()
+    assert [fault.kind for fault in inspect(Clip(None, MediaCut(path, 3.0, 4.0)), 1.0)] == [
+        "mis-cut"
+    ]
