@@ -26,7 +26,7 @@ from engine.model.spec import AudioSpec, ModelSpec, VideoSpec
 from stream.errors import UserError
 from training.datasets.clip import Clip, MediaCut
 
-FORMAT = 1
+FORMAT = 2
 """Of entries; raised whenever the same clip and numbers would give other arrays."""
 
 
@@ -109,16 +109,20 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def clip_key(clip: Clip, spec: ModelSpec, digest: Callable[[Path], str]) -> str:
+def clip_key(
+    clip: Clip, spec: ModelSpec, digest: Callable[[Path], str], seconds: float | None = None
+) -> str:
     """Name of what the encoders see and hear of a clip, 64 hexadecimal digits.
 
     Args:
         clip: Pictures and sound.
         spec: Only the numbers that matter before the encoders count.
         digest: Hash of a file's bytes.
+        seconds: Length by the corpus's times: a clip of another length is left out.
     """
     parts = {
         "format": FORMAT,
+        "seconds": seconds,
         "video": {**_video_numbers(spec.video), "of": _cut(clip.video, digest), "side": clip.side},
         "audio": {**_audio_numbers(spec.audio), "of": _cut(clip.audio, digest)},
     }

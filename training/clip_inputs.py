@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from engine.model.inputs import (
 from engine.model.spec import AudioSpec, VideoSpec
 from stream.errors import UserError
 from stream.media import Image, Samples, VideoFrame
+from training.checks.faults import ClipFault
+from training.checks.probe import inspect
 from training.clip_cache import Entry
 from training.clips import read_clip
 from training.datasets.clip import Clip
@@ -70,8 +72,13 @@ class ClipPreparer:
         self._smile = OpenSmile(audio)
         self._detector = None if detector is None else FaceDetector(detector)
 
-    def __call__(self, clip: Clip) -> PreparedClip:
-        """Prepare a clip; what cannot be read is absent."""
+    def __call__(self, clip: Clip, seconds: float | None = None) -> PreparedClip:
+        """Prepare a clip; what cannot be read or `training.check` finds fault with is absent.
+
+        Args:
+            clip: Pictures and sound.
+            seconds: Length by the corpus's own times; None where it has none.
+        """
         utterance = read_clip(clip, self._video)
         reasons = [_brief(reason, clip) for reason in utterance.degraded]
         pictures = clip_pictures(utterance.frames, self._video, self._detector)
@@ -80,7 +87,10 @@ class ClipPreparer:
         windows = clip_windows(utterance.audio, self._audio)
         if len(utterance.audio) and not windows:
             reasons.append("audio: silence")
-        return PreparedClip(tuple(pictures), self._smile(windows), tuple(reasons))
+        prepared = PreparedClip(tuple(pictures), self._smile(windows), tuple(reasons))
+        for fault in inspect(clip, seconds):
+            prepared = _without(prepared, fault, clip)
+        return prepared
 
 
 def clip_pictures(
@@ -135,10 +145,25 @@ def _fit(image: Image, spec: VideoSpec) -> Image:
     return np.ascontiguousarray(fitted[:, :, 0] if channels == 1 else fitted)
 
 
+def _without(prepared: PreparedClip, fault: ClipFault, clip: Clip) -> PreparedClip:
+    """Leave out what was read although it is at fault, such as five minutes for two seconds."""
+    for modality in fault.modalities:
+        if len(prepared.pictures if modality == "video" else prepared.functionals):
+            reason = _brief(f"{modality}: {fault.kind}: {fault.detail}", clip)
+            prepared = replace(
+                prepared,
+                pictures=() if modality == "video" else prepared.pictures,
+                functionals=prepared.functionals[: 0 if modality == "audio" else None],
+                reasons=(*prepared.reasons, reason),
+            )
+    return prepared
+
+
 def _brief(reason: str, clip: Clip) -> str:
     """Without the path, since a moved file keeps its entry, and without advice for live use."""
     for cut in (clip.video, clip.audio):
-        reason = reason if cut is None else reason.replace(str(cut.path), "FILE")
+        if cut is not None:
+            reason = reason.replace(str(cut.path), "FILE").replace(cut.path.name, "FILE")
     return reason.partition(";")[0]
 
 

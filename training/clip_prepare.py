@@ -21,8 +21,10 @@ from training.clip_hashes import MediaHashes
 from training.clip_inputs import ClipPreparer, PreparedClip, pack, unpack, unpack_reasons
 from training.clip_pool import map_isolated
 from training.datasets.clip import Clip
-from training.datasets.dialogues import Dialogue
+from training.datasets.dialogues import Dialogue, DialogueUtterance
 from training.progress import progress_bar
+
+_Found = tuple[Clip, DialogueUtterance]
 
 CLIPS = "clips"
 """Folder of prepared clips below the cache."""
@@ -83,6 +85,8 @@ class ClipTask:
     audio: AudioSpec
     detector: Path | None
     """BlazeFace's file where faces are cut."""
+    seconds: float | None = None
+    """Length by the corpus's times; None where it has none."""
 
 
 def prepare_clip(task: ClipTask) -> None:
@@ -93,7 +97,7 @@ def prepare_clip(task: ClipTask) -> None:
     """
     preparer = _preparer(task.video, task.audio, task.detector)
     try:
-        prepared = preparer(task.clip)
+        prepared = preparer(task.clip, task.seconds)
     except Exception as error:  # whatever a hostile file does to a library: it ends this clip only
         prepared = _nothing(task.audio, f"{type(error).__name__}: {error}")
     EntryStore(task.folder).write(task.key, pack(prepared))
@@ -131,12 +135,14 @@ def prepare(
     started = time.monotonic()
     store = EntryStore(cache / CLIPS)
     found = list(_clips(dialogues))
-    keys = _keys([clip for clip, *_ in found], spec, cache, jobs)
-    clips = {key: clip for key, (clip, *_) in zip(keys, found, strict=True)}
+    keys = _keys(found, spec, cache, jobs)
+    clips = dict(zip(keys, found, strict=True))
     missing = [key for key in clips if store.read_metadata(key) is None]
     detector = _detector(spec.video) if missing else None
     tasks = [
-        ClipTask(clips[key], key, store.folder, spec.video, spec.audio, detector) for key in missing
+        ClipTask(clip, key, store.folder, spec.video, spec.audio, detector, utterance.seconds)
+        for key in missing
+        for clip, utterance in (clips[key],)
     ]
     _run(tasks, work, jobs, store)
     made = sum(Counter(keys)[key] for key in missing)
@@ -197,29 +203,27 @@ def _detector(spec: VideoSpec) -> Path | None:
     return path
 
 
-def _clips(dialogues: Iterable[Dialogue]) -> Iterator[tuple[Clip, str, int]]:
-    """Every clip with the ids of its dialogue and utterance."""
+def _clips(dialogues: Iterable[Dialogue]) -> Iterator[_Found]:
+    """Every clip with its utterance."""
     for dialogue in dialogues:
         for utterance in dialogue.utterances:
             if utterance.clip is not None:
-                yield utterance.clip, dialogue.id, utterance.utterance_id
+                yield utterance.clip, utterance
 
 
-def _keys(clips: Sequence[Clip], spec: ModelSpec, cache: Path, jobs: int) -> list[str]:
+def _keys(found: Sequence[_Found], spec: ModelSpec, cache: Path, jobs: int) -> list[str]:
     """The key of each clip; media files that are new are hashed first."""
     hashes = MediaHashes(cache)
-    cuts = [cut for clip in clips for cut in (clip.video, clip.audio) if cut is not None]
+    cuts = [cut for clip, _ in found for cut in (clip.video, clip.audio) if cut is not None]
     hashes.digest_all((cut.path for cut in cuts), jobs)
-    return [clip_key(clip, spec, hashes.digest) for clip in clips]
+    return [clip_key(clip, spec, hashes.digest, utterance.seconds) for clip, utterance in found]
 
 
-def _flaws(
-    found: Iterable[tuple[Clip, str, int]], keys: Iterable[str], store: EntryStore
-) -> Iterator[Flaw]:
-    for key, (clip, dialogue, utterance) in zip(keys, found, strict=True):
+def _flaws(found: Iterable[_Found], keys: Iterable[str], store: EntryStore) -> Iterator[Flaw]:
+    for key, (clip, utterance) in zip(keys, found, strict=True):
         metadata = store.read_metadata(key)
         for reason in unpack_reasons((metadata or {}).get("reasons", "[]")):
             cut = clip.audio if reason.startswith("audio") else clip.video
             cut = cut or clip.video or clip.audio
             if cut is not None:
-                yield Flaw(dialogue, utterance, cut.path, reason)
+                yield Flaw(utterance.dialogue_id, utterance.utterance_id, cut.path, reason)

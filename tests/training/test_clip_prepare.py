@@ -174,3 +174,22 @@ def test_a_surprise_ends_only_its_clip(tmp_path: Path, monkeypatch: pytest.Monke
     clip = read_prepared(task.key, numbers, tmp_path)
     assert clip.reasons[0] == "video: KeyError: 'unheard of'"
     assert np.array_equal(clip.functionals, np.zeros((0, 88)))
+
+
+def test_what_the_check_leaves_out_is_left_out(tmp_path: Path) -> None:
+    """A clip much longer than the corpus says shows something else; other times, another entry."""
+    film = write_film(tmp_path / "film.mp4", 3.0)
+    said = dialogue(whole(film), whole(film))
+    times = ((10.0, 11.0), (20.0, 23.0))
+    utterances = tuple(
+        dataclasses.replace(utterance, start=start, end=end)
+        for utterance, (start, end) in zip(said.utterances, times, strict=True)
+    )
+    report = prepare(
+        [dataclasses.replace(said, utterances=utterances)], spec(), tmp_path / "cache", 1
+    )
+    cut_wrongly, whole_one = (read_prepared(key, spec(), tmp_path / "cache") for key in report.keys)
+    assert (len(cut_wrongly.pictures), len(whole_one.pictures)) == (0, 6)
+    assert [(flaw.utterance, flaw.reason) for flaw in report.flaws if "mis-cut" in flaw.reason] == [
+        (0, "video: mis-cut: FILE has 3.00 s, the corpus says 1.00 s")
+    ]

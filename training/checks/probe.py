@@ -1,4 +1,7 @@
-"""Finding what is wrong with the clip of one utterance; preprocessing asks this too."""
+"""Finding what is wrong with the clip of one utterance.
+
+Preparing clips for training asks this too: what a check says is left out is left out.
+"""
 
 from __future__ import annotations
 

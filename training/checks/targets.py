@@ -45,20 +45,13 @@ def find_targets(corpus: Corpus) -> Iterator[Target]:
                 key = UtteranceKey(
                     corpus.name, split, utterance.dialogue_id, utterance.utterance_id
                 )
-                yield Target(key, utterance.clip, wanted, _seconds(utterance))
+                yield Target(key, utterance.clip, wanted, utterance.seconds)
 
 
 def modalities(utterance: DialogueUtterance) -> set[str]:
     """What an utterance's clip names, of `MODALITIES`."""
     clip = utterance.clip
     return set() if clip is None else {name for name in MODALITIES if getattr(clip, name)}
-
-
-def _seconds(utterance: DialogueUtterance) -> float | None:
-    """Length by the corpus's times; some rows of MELD have impossible ones."""
-    if utterance.start is None or utterance.end is None or utterance.end <= utterance.start:
-        return None
-    return utterance.end - utterance.start
 
 
 def check_target(target: Target) -> tuple[ClipFault, ...]:

@@ -40,6 +40,13 @@ class DialogueUtterance:
     clip: Clip | None = None
     """Its pictures and sound; None where the copy has none."""
 
+    @property
+    def seconds(self) -> float | None:
+        """Length by the corpus's times; None without any, or where they are impossible."""
+        if self.start is None or self.end is None or self.end <= self.start:
+            return None
+        return self.end - self.start
+
 
 @dataclass(frozen=True)
 class Dialogue:
