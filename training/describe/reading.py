@@ -69,7 +69,7 @@ def read_ahead(
     pool = ThreadPoolExecutor(READERS, thread_name_prefix="pictures")
     try:
         for task in tasks:
-            waiting.append(pool.submit(_look, task, read))
+            waiting.append(pool.submit(look, task, read))
             while len(waiting) > max(0, ahead()):
                 yield waiting.popleft().result()
         while waiting:
@@ -78,7 +78,8 @@ def read_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def _look(task: Task, read: FrameReader) -> Sight:
+def look(task: Task, read: FrameReader) -> Sight:
+    """Read the pictures of one task."""
     if task.clip is None:
         return Sight(task.request, frames_hash(()), NO_PICTURES)
     seen = read(task.clip)

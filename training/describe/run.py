@@ -19,7 +19,7 @@ from stream.errors import UserError
 from training.datasets.corpora import open_corpus
 from training.datasets.corpus import Corpus
 from training.describe.description import Description, UtteranceKey
-from training.describe.reading import FrameReader, Sight, clip_reader, read_ahead
+from training.describe.reading import FrameReader, Sight, clip_reader, look, read_ahead
 from training.describe.records import Record, RecordFile
 from training.describe.teacher import Failure, Request, Teacher, TeacherDownError
 from training.describe.teachers import REMEMBERING, TeacherOptions, open_teacher
@@ -144,7 +144,8 @@ def describe(
     sights = read_ahead(tasks, read, lambda: teacher.batch)
     with closing(sights), progress_bar() as bar, _interruptible() as stop:
         run = _Run(teacher, file, effort, clock, bar, len(tasks))
-        wanted = run.wanted(takewhile(lambda _: not stop.is_set(), sights), remembers)
+        seen = zip(tasks, takewhile(lambda _: not stop.is_set(), sights), strict=False)
+        wanted = run.wanted(seen, read if remembers else None)
         while (batch := list(islice(wanted, teacher.batch))) and not stop.is_set():
             run.work(batch)
     return run.summary
@@ -200,24 +201,29 @@ class _Run:
         self._bar = bar
         self._row = bar.add_task(teacher.name, total=total, note="")
 
-    def wanted(self, sights: Iterable[Sight], remembers: bool) -> Iterator[Sight]:
+    def wanted(
+        self, seen: Iterable[tuple[Task, Sight]], again: FrameReader | None
+    ) -> Iterator[Sight]:
         """Those that no line of an earlier run answers.
 
-        For a teacher that remembers, also those before them in their dialogue.
+        Args:
+            seen: Every task with its pictures.
+            again: For a teacher that remembers: what is before one in its dialogue is wanted
+                too, and its pictures are read again, as those of an hour do not fit into memory.
         """
-        before: list[Sight] = []
-        for sight in sights:
-            if before and _dialogue(before[0]) != _dialogue(sight):
+        before: list[Task] = []
+        for task, sight in seen:
+            if before and _dialogue(before[0]) != _dialogue(task):
                 before = []
             if not self._holds(sight):
-                yield from before
+                if again is not None:
+                    yield from (look(earlier, again) for earlier in before)
                 yield sight
                 before = []
                 continue
             self.summary.kept += 1
             self._show()
-            if remembers:
-                before.append(sight)
+            before.append(task)
 
     def work(self, batch: Sequence[Sight]) -> None:
         """Ask about a batch; what is settled is written down whatever happens meanwhile."""
@@ -259,8 +265,8 @@ class _Run:
         self._bar.update(self._row, completed=done.done, note=note)
 
 
-def _dialogue(sight: Sight) -> tuple[str, str]:
-    return sight.request.key.split, sight.request.key.dialogue
+def _dialogue(task: Task) -> tuple[str, str]:
+    return task.request.key.split, task.request.key.dialogue
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from requests_double import SEEN, Answer, PlainTeacher, frames, key, read, task
 from server_double import Call, Reply, ServerDouble, completion
 
 from stream.errors import UserError
+from stream.media import VideoFrame
 from training.datasets.clip import Clip
 from training.describe.pictures import frames_hash
 from training.describe.reading import Seen
@@ -288,6 +290,23 @@ def test_a_teacher_that_remembers_is_shown_the_dialogue_again(path: Path) -> Non
     assert path.read_bytes() == whole
     assert (summary.kept, summary.described) == (5, 5)
     assert again.indices == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+def test_what_is_kept_for_a_teacher_that_remembers_is_no_pictures(path: Path) -> None:
+    """Those of a long dialogue would not fit into memory: only what is read ahead is there."""
+    tasks = [task(index) for index in range(60)]
+    run(path, PlainTeacher(), tasks)
+    alive, most = weakref.WeakSet[VideoFrame](), 0
+
+    def watched(clip: Clip) -> Seen:
+        nonlocal most
+        shown = tuple(VideoFrame(frame.time, frame.image) for frame in read(clip).frames)
+        alive.update(shown)
+        most = max(most, len(alive))
+        return Seen(shown)
+
+    assert run(path, PlainTeacher(), tasks, watched, remembers=True).kept == 60
+    assert 0 < most < 40
 
 
 @pytest.mark.parametrize("attempts", [0, -1])
