@@ -28,9 +28,9 @@ from training.datasets.clip import Clip, MediaCut
 
 LONGEST_SECONDS = 600.0
 """More of a clip is not read: it is a mistake in the table of cuts, not an utterance."""
-HELD_PICTURES = 128
+HELD_BYTES = 360_000_000
 """Pictures kept while it is not known yet which are picked; of more, a second pass decodes the
-picked ones. At 640x360 they take 90 MB."""
+picked ones. It is five seconds of 1280x720, MELD's size; pictures of 3840x2160 fill it with 14."""
 
 _MARGIN_SECONDS = max(1.0, SCREEN_SECONDS)
 """How far before a cut reading starts: decoders and filters are then in step with a reader that
@@ -130,6 +130,7 @@ def read_pictures(cut: MediaCut, side: str | None, count: int) -> Pictures:
     """
     limit, cut_short = _limit(cut)
     held: list[VideoFrame] = []
+    held_bytes = 0
     times: list[float] = []
     before: VideoFrame | None = None
     whole = False  # whether the track goes on after the cut
@@ -144,7 +145,8 @@ def read_pictures(cut: MediaCut, side: str | None, count: int) -> Pictures:
             if whole:
                 break
             times.append(frame.time)
-            if len(times) <= HELD_PICTURES:
+            held_bytes += frame.image.nbytes
+            if held_bytes <= HELD_BYTES:
                 held.append(_half(frame, side))
             else:
                 held.clear()

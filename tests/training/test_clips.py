@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clip_factory import FPS, clock_picture, clock_sound, whole, write_film
+from clip_factory import FPS, HEIGHT, WIDTH, clock_picture, clock_sound, whole, write_film
 
 from engine.model.spec import VideoSpec
 from stream.cutter import UtteranceCutter
@@ -23,6 +23,7 @@ from training.clips import read_clip, read_pictures, read_sound
 from training.datasets.clip import Clip, MediaCut
 
 SPEC = VideoSpec(frames=8, tokens=2)
+PICTURE_BYTES = HEIGHT * WIDTH * 3
 
 
 def numbers(utterance: Utterance) -> list[int]:
@@ -166,7 +167,7 @@ def test_sound_and_pictures_may_be_of_different_files(tmp_path: Path, film: Path
 def test_a_long_clip_gives_the_same_pictures(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where not all pictures are held, the second pass decodes the very same ones."""
     at_once = picked(film, 2.0, 18.0)
-    monkeypatch.setattr(clips, "HELD_PICTURES", 20)
+    monkeypatch.setattr(clips, "HELD_BYTES", 20 * PICTURE_BYTES)
     in_passes = picked(film, 2.0, 18.0)
     assert [f.time for f in in_passes.frames] == [f.time for f in at_once.frames]
     for one, other in zip(in_passes.frames, at_once.frames, strict=True):
@@ -187,7 +188,7 @@ def test_memory_does_not_grow_with_length(tmp_path: Path, monkeypatch: pytest.Mo
             yield frame
 
     monkeypatch.setattr(clips, "_frames", watched)
-    monkeypatch.setattr(clips, "HELD_PICTURES", 40)
+    monkeypatch.setattr(clips, "HELD_BYTES", 40 * PICTURE_BYTES)
     assert len(read_clip(Clip(MediaCut(film), None), SPEC).frames) == SPEC.frames
     assert seen > 1000
     assert 40 <= most < 50
