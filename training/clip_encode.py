@@ -160,7 +160,6 @@ def _network(encoders: Encoders) -> str:
     return weights_digest(weights, video.mean, video.std, encoders.spec.evidence)
 
 
-
 def _array(values: Tensor) -> NDArray[np.generic]:
     values = values.detach().cpu()
     array: NDArray[np.generic] = (values.float() if values.is_floating_point() else values).numpy()
