@@ -53,7 +53,7 @@ def compose(dialogue: Dialogue, banks: Banks, rng: random.Random) -> TrainingSeq
     words = text_sequence(dialogue, MELD_LABELS)
     turns = []
     for turn, utterance in zip(words.turns, dialogue.utterances, strict=True):
-        label = MELD_INDEX[utterance.emotion]
+        label = MELD_INDEX.get(utterance.emotion, -1)  # no label has no sample
         turn = with_voice(turn, _draw(banks.voices, label, rng))
         turns.append(with_face(turn, _draw(banks.faces, label, rng)))
     return replace(words, turns=tuple(turns))

@@ -41,6 +41,14 @@ class Recipe:
     spec: ModelSpec
     settings: Settings = field(default_factory=Settings)
 
+    def __post_init__(self) -> None:
+        """Refuse labels that what the recipe trains on does not have."""
+        melds = self.spec.labels == MELD_LABELS
+        evidence = "model.evidence: the encoders classify into MELD's labels; set it to false"
+        require(melds or not self.spec.evidence, evidence)
+        composed = "stage2.composed_epochs: its voices and faces have MELD's labels; set it to 0"
+        require(melds or not self.settings.stage2.composed_epochs, composed)
+
     def with_spec(self, **changes: Any) -> Recipe:
         """The recipe with another spec: `prompt={"context_tokens": 1}` changes one number."""
         values = _merge(self.spec.to_dict(), changes)
@@ -91,8 +99,6 @@ def _parse(values: dict[str, Any], name: str) -> Recipe:
     prompt = {"instruction": INSTRUCTIONS[style](known)}
     fixed = {"name": name, "labels": list(known), "prompt": prompt}
     spec = ModelSpec.from_dict(_merge(_merge(SPECS[base]().to_dict(), fixed), model))
-    aligned = not spec.evidence or spec.labels == MELD_LABELS
-    require(aligned, "model.evidence: the encoders classify into MELD's labels; set it to false")
     return Recipe(name, corpus, spec, build(Settings, values, name))
 
 

@@ -72,6 +72,16 @@ def told(sequence: TrainingSequence) -> list[tuple[object, ...]]:
     ]
 
 
+def test_a_turn_without_a_label_has_its_words_alone() -> None:
+    """A corpus of one's own may leave an utterance unlabelled: it is context."""
+    sequence = compose(dialogue(["joy", ""]), BANKS, random.Random(1))
+    assert [used_modalities(turn) for turn in sequence.turns] == [
+        ("text", "audio", "video"),
+        ("text",),
+    ]
+    assert not sequence.targets[1].any()
+
+
 @settings(max_examples=50, deadline=None)
 @given(emotions, seeds)
 def test_voice_and_face_have_the_label_of_the_words(names: list[str], seed: int) -> None:

@@ -85,6 +85,10 @@ def test_bemerc_has_the_sizes_of_the_paper() -> None:
         ("[model]\nspeed = 1", "spec: unknown key speed"),
         ("model = 3", "model must be a table"),
         ('corpus = "iemocap"', "model.evidence: the encoders classify into MELD's labels"),
+        (
+            'corpus = "iemocap"\n[model]\nevidence = false',
+            "stage2.composed_epochs: its voices and faces have MELD's labels",
+        ),
         ("corpus = ", "mine.toml is not TOML"),
     ],
 )
@@ -113,6 +117,8 @@ def test_changes_are_checked_like_files() -> None:
     assert recipe == read_recipe("compact")
     with pytest.raises(ValueError, match="unknown key text_epoch"):
         recipe.with_settings(stage2={"text_epoch": 5})
+    with pytest.raises(ValueError, match=r"stage2\.composed_epochs: its voices"):
+        read_recipe("bemerc-iemocap").with_settings(stage2={"composed_epochs": 1})
     with pytest.raises(ValueError, match="context_tokens: at least 1"):
         recipe.with_spec(prompt={"context_tokens": 0})
 
@@ -120,6 +126,7 @@ def test_changes_are_checked_like_files() -> None:
 def test_a_corpus_of_ones_own_names_its_labels(tmp_path: Path) -> None:
     """A manifest has any emotions; the instruction names them."""
     text = 'corpus = "manifest"\nlabels = ["calm", "tense"]\n[model]\nevidence = false\n'
+    text += "[stage2]\ncomposed_epochs = 0\n"
     recipe = read_recipe(write(tmp_path, text))
     assert recipe.corpus == "manifest"
     assert recipe.spec.labels == ("calm", "tense")
