@@ -8,11 +8,12 @@ from pathlib import Path
 
 from training.checks.counts import count, differences
 from training.checks.extras import find_extras
-from training.checks.faults import MODALITIES
+from training.checks.faults import MODALITIES, ClipFault
 from training.checks.result import Finding, Result
 from training.checks.targets import Target, check_targets, find_targets, modalities
 from training.datasets.corpora import open_corpus
 from training.datasets.corpus import Corpus
+from training.describe.description import UtteranceKey
 from training.progress import progress_bar
 
 
@@ -49,13 +50,15 @@ def _clips(corpus: Corpus, split: str) -> dict[str, int]:
 
 
 def _probe_all(targets: Sequence[Target], jobs: int) -> list[Finding]:
-    findings: list[Finding] = []
+    """What is wrong with the clips, in the order of the corpus."""
     if not targets:
-        return findings
+        return []
+    faults: dict[UtteranceKey, tuple[ClipFault, ...]] = {}
+    number = 0
     with progress_bar() as progress:
         task = progress.add_task("reading clips", total=len(targets), note="")
-        for target, faults in check_targets(targets, jobs):
-            findings += [Finding(target.key, fault) for fault in faults]
-            note = f"{len(findings)} faults" if findings else ""
-            progress.update(task, advance=1, note=note)
-    return findings
+        for target, found in check_targets(targets, jobs):
+            faults[target.key] = found
+            number += len(found)
+            progress.update(task, advance=1, note=f"{number} faults" if number else "")
+    return [Finding(target.key, fault) for target in targets for fault in faults[target.key]]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 from training.checks.faults import MODALITIES, ClipFault, merge
 from training.checks.probe import inspect
+from training.clip_pool import map_isolated
 from training.datasets.clip import Clip
 from training.datasets.corpus import Corpus
 from training.datasets.dialogues import DialogueUtterance
 from training.describe.description import UtteranceKey
-
-_CHUNK = 8  # clips a process takes at once
 
 
 @dataclass(frozen=True)
@@ -68,43 +64,18 @@ def check_target(target: Target) -> tuple[ClipFault, ...]:
 def check_targets(
     targets: Sequence[Target], jobs: int
 ) -> Iterator[tuple[Target, tuple[ClipFault, ...]]]:
-    """Probe clips, in order.
+    """Probe clips.
 
     Args:
         targets: Utterances.
         jobs: Processes; with 1 it is done in this one, and a clip that crashes it ends the run.
+
+    Yields:
+        Each with its faults, in any order.
     """
     if jobs == 1:
         yield from ((target, check_target(target)) for target in targets)
-    else:
-        yield from zip(targets, _in_processes(targets, jobs), strict=True)
-
-
-def _in_processes(targets: Sequence[Target], jobs: int) -> Iterator[tuple[ClipFault, ...]]:
-    """Probe with a pool, which is replaced when a clip crashes it."""
-    done = 0
-    while done < len(targets):
-        try:
-            with _pool(jobs) as pool:
-                for faults in pool.map(check_target, targets[done:], chunksize=_CHUNK):
-                    done += 1
-                    yield faults
-        except BrokenProcessPool:
-            # Which of those under way it was shows when each has a process of its own.
-            suspects = targets[done : done + jobs * _CHUNK]
-            for target in suspects:
-                done += 1
-                yield _alone(target)
-
-
-def _alone(target: Target) -> tuple[ClipFault, ...]:
-    try:
-        with _pool(1) as pool:
-            return pool.submit(check_target, target).result()
-    except BrokenProcessPool:
-        return (ClipFault("corrupt", target.wanted, "makes the decoder crash"),)
-
-
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    # Not forked: decoders and their threads do not survive that.
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+        return
+    for target, faults in map_isolated(check_target, targets, jobs):
+        crash = ClipFault("corrupt", target.wanted, "makes the decoder crash")
+        yield target, (crash,) if faults is None else faults

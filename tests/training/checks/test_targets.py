@@ -60,6 +60,7 @@ def test_a_crash_is_a_fault(tmp_path: Path) -> None:
         (Crash if key.utterance == 1 else Target)(key, clip, ("audio", "video"), SECONDS)
         for key in keys
     ]
-    results = list(check_targets(targets, 2))
-    assert [target.key for target, _ in results] == keys
-    assert [[fault.kind for fault in faults] for _, faults in results] == [[], ["corrupt"], [], []]
+    results = [(target.key, faults) for target, faults in check_targets(targets, 2)]
+    assert len(results) == len(keys)
+    kinds = {key: [fault.kind for fault in faults] for key, faults in results}
+    assert kinds == dict(zip(keys, ([], ["corrupt"], [], []), strict=True))
