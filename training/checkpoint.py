@@ -8,6 +8,7 @@ checkpoint can be read by another number of processes than wrote it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -55,14 +56,25 @@ def save_checkpoint(
                 tensors[f"optimizer/{index}/{key}"] = gathered(value)
     if not write:
         return
-    partial = path.with_suffix(".partial")
+    write_tensors(path, tensors, {"progress": json.dumps(dict(progress)), "owner": owner})
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None
+) -> None:
+    """Write a safetensors file in one step: a kill leaves the old one or the new one, whole.
+
+    Raises:
+        UserError: it cannot be written, as on a full disk; the old one stays.
+    """
+    partial = path.with_name(f"{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        metadata = {"progress": json.dumps(dict(progress)), "owner": owner}
-        save_file(tensors, partial, metadata=metadata)
+        save_file(dict(tensors), partial, metadata=metadata)
         os.replace(partial, path)
     except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise UserError(
             f"{path} could not be written ({error}): make room there and start the same "
             "command again; it goes on from the last checkpoint"
@@ -101,12 +113,16 @@ def load_checkpoint(
 
 
 def trained_state(module: nn.Module) -> dict[str, Tensor]:
-    """Buffers and trained parameters: a frozen base model is not copied into checkpoints."""
+    """Buffers and trained parameters: a frozen base model is not copied into checkpoints.
+
+    Nor are the scales of its 4-bit weights, which bitsandbytes puts in the state as well.
+    """
     state = module.state_dict(keep_vars=True)  # tied weights show under each of their names
+    buffers = {name for name, _ in module.named_buffers(remove_duplicate=False)}
     return {
         key: value.detach()
         for key, value in state.items()
-        if not isinstance(value, nn.Parameter) or value.requires_grad
+        if key in buffers or (isinstance(value, nn.Parameter) and value.requires_grad)
     }
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from engine.model.densenet import DenseNet
 from engine.model.encoders import Encoders, SpeechEncoder
@@ -24,6 +24,7 @@ from engine.model.spec import ModelSpec
 from export.models import resolve
 from stream.errors import UserError
 from training import face, speech
+from training.checkpoint import write_tensors
 from training.corpora import Corpora
 from training.preprocess import scale_of
 from training.progress import console
@@ -94,8 +95,7 @@ def fetch_densenet(name: str, spec: ModelSpec, path: Path) -> None:
             f"encoders.video {name}: {source} is not a DenseNet of the recipe's shape in "
             f"safetensors ({reason}): name another, or set encoders.video to train"
         ) from error
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(densenet.state_dict(), path)
+    write_tensors(path, densenet.state_dict())
     console.print(f"DenseNet from {source}")
 
 
@@ -106,8 +106,7 @@ def fit_scale(job: Job, path: Path) -> None:
     encoder = SpeechEncoder(job.spec.audio.features, job.spec.audio.hidden, len(job.spec.labels))
     encoder.mean.copy_(mean)
     encoder.deviation.copy_(torch.as_tensor(deviation).clamp_min(1e-6))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(encoder.state_dict(), path)
+    write_tensors(path, encoder.state_dict())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

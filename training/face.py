@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -28,7 +27,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from engine.model.densenet import DenseNet
 from engine.model.spec import VideoSpec
 from training.augment import augment_faces
-from training.checkpoint import load_checkpoint, save_checkpoint
+from training.checkpoint import load_checkpoint, save_checkpoint, write_tensors
 from training.datasets.fer2013 import Fer2013, read_fer2013
 from training.progress import console, progress_bar
 from training.script import Job, run_script, script_parser
@@ -129,7 +128,7 @@ def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
 
 def _save_best(model: nn.Module, out: Path, accuracy: float, epoch: int) -> None:
     tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
-    save_file(tensors, out / "face.safetensors")
+    write_tensors(out / "face.safetensors", tensors)
     figures = {"dev_ferplus_accuracy": accuracy, "epoch": epoch + 1}
     (out / "face.json").write_text(json.dumps(figures, indent=2) + "\n")
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BitsAndBytesConfig
 
 from engine.model.model import EmotionModel, add_lora, load_base
 from export.models import resolve
 from stream.errors import UserError
-from training.checkpoint import gathered
+from training.checkpoint import gathered, write_tensors
 from training.objectives import Objectives
 from training.recipe import Recipe
 
@@ -92,16 +92,8 @@ def save_learned(objectives: Objectives, out: Path, *, write: bool) -> None:
             parts[name] = {key: gathered(value) for key, value in module.state_dict().items()}
     if not write:
         return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, tensors in parts.items():
-            partial = out / f"{name}.partial"
-            save_file(tensors, partial)
-            partial.replace(out / name)
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"{out}: weights could not be written ({error}): make room there"
-        ) from error
+    for name, tensors in parts.items():
+        write_tensors(out / name, tensors)
 
 
 @torch.no_grad()

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
 from engine.model.encoders import SpeechEncoder
 from engine.model.spec import AudioSpec
+from training.checkpoint import write_tensors
 from training.datasets.labels import MELD_INDEX
 from training.datasets.speech import SpeechClip, find_speech, speaker_split
 from training.features import clip_key, speech_features
@@ -197,9 +197,10 @@ def train(
     speakers = [f"{clip.corpus}/{clip.speaker}" for clip in train_clips]
     unseen = out_of_fold(clips, speakers, spec, options)
     out.mkdir(parents=True, exist_ok=True)
-    save_file(model.state_dict(), out / "speech.safetensors")
     keys = [clip_key(clip) for clip in train_clips]
-    save_file(dict(zip(keys, unseen, strict=True)), out / "out_of_fold.safetensors")
+    write_tensors(out / "out_of_fold.safetensors", dict(zip(keys, unseen, strict=True)))
+    # Last of the two: where it is, `training.encoders` takes the step for done.
+    write_tensors(out / "speech.safetensors", model.state_dict())
     (out / "speech.json").write_text(json.dumps(figures, indent=2) + "\n")
     return figures
 

@@ -10,14 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from engine.model.encoders import Encoders
 from engine.model.inputs import picture_tensor
 from engine.model.model import TurnInputs
-from training.checkpoint import gathered
+from training.checkpoint import gathered, write_tensors
 from training.clip_prepare import read_prepared
 
 
@@ -64,5 +63,4 @@ class TrainableClips(nn.Module):
         for module, path in ((self.densenet, face), (self.speech, speech)):
             tensors = {key: gathered(value) for key, value in module.state_dict().items()}
             if write:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                save_file(tensors, path)
+                write_tensors(path, tensors)

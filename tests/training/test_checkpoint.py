@@ -108,6 +108,30 @@ def test_a_tied_base_is_not_copied_either(tmp_path: Path) -> None:
     assert load_checkpoint(path, {"net": model}, optimizer) == {}
 
 
+class Quantized(nn.Linear):
+    """Frozen, and with scales in its state that are no buffers, as bitsandbytes has them."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 4)
+        self.requires_grad_(False)
+
+    def _save_to_state_dict(
+        self, destination: dict[str, Tensor], prefix: str, keep_vars: bool
+    ) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[prefix + "weight.absmax"] = torch.ones(2)
+
+
+def test_nor_is_what_quantises_it(tmp_path: Path) -> None:
+    """The scales of a 4-bit base come with the base."""
+    model = nn.ModuleDict({"base": Quantized(), "lora": nn.Linear(4, 4)})
+    path = tmp_path / "last.safetensors"
+    optimizer = optim.AdamW(trained(model))
+    save_checkpoint(path, {"net": model}, optimizer, {})
+    assert set(load_file(path)) == {"net/lora.weight", "net/lora.bias"}
+    assert load_checkpoint(path, {"net": model}, optimizer) == {}
+
+
 def test_another_owner_is_refused(tmp_path: Path) -> None:
     """State of another recipe fits by its shapes, and is not taken for one's own."""
     path = tmp_path / "last.safetensors"

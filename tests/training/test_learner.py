@@ -114,7 +114,7 @@ def test_a_full_disk_is_one_line(smoke: Smoke, tmp_path: Path) -> None:
     """A folder that cannot be written is named."""
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    with pytest.raises(UserError, match=r"weights could not be written .*make room there"):
+    with pytest.raises(UserError, match=r"safetensors could not be written .*make room there"):
         save_learned(built(smoke.recipe), blocked / "stage2", write=True)
 
 
