@@ -67,8 +67,8 @@ def find_tables(folder: Path, names: Mapping[str, str], depth: int = 2) -> dict[
     found: dict[str, Path] = {}
     for split, name in names.items():
         for level in range(depth + 1):
-            paths = sorted(folder.glob("*/" * level + name))
-            if len({path.read_bytes() for path in paths}) > 1:
+            paths = sorted(path for path in folder.glob("*/" * level + name) if path.is_file())
+            if len(paths) > 1 and len({path.read_bytes() for path in paths}) > 1:
                 where = " and ".join(str(path) for path in paths[:2])
                 raise UserError(f"{where} differ: which is the {split} split? Give one's folder")
             if paths:

@@ -156,7 +156,11 @@ class Line:
             raise self.error(f"{key} is {text!r}, which is no path")
         folder = self.path.parent
         path = folder / text
-        if not header.absolute_paths and not path.resolve().is_relative_to(folder.resolve()):
+        try:
+            legal = header.absolute_paths or path.resolve().is_relative_to(folder.resolve())
+        except (OSError, RuntimeError) as error:  # links that go in a circle
+            raise self.error(f"{key} is {text!r}, which leads nowhere: {error}") from error
+        if not legal:
             raise self.error(
                 f"{key} is {text!r}, outside the manifest's folder; move the file there, or begin "
                 'the manifest with the line {"absolute_paths": true}'
@@ -198,21 +202,27 @@ class Line:
 
 def _objects(path: Path) -> Iterator[Line]:
     """The lines of a JSON Lines file that are not blank."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                cells = json.loads(
-                    line.decode("utf-8-sig" if number == 1 else "utf-8"),
-                    parse_constant=_refuse_constant,
-                    object_pairs_hook=_unique,
-                )
-            except (ValueError, RecursionError) as error:
-                raise UserError(f"{path}, line {number}: no JSON in UTF-8: {error}") from error
-            if not isinstance(cells, dict):
-                raise UserError(f"{path}, line {number}: expected an object with keys")
-            yield Line(path, number, cells)
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield Line(path, number, _cells(path, number, line))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; check its permissions") from error
+
+
+def _cells(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        cells = json.loads(
+            line.decode("utf-8-sig" if number == 1 else "utf-8"),
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique,
+        )
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}, line {number}: no JSON in UTF-8: {error}") from error
+    if not isinstance(cells, dict):
+        raise UserError(f"{path}, line {number}: expected an object with keys")
+    return cells
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

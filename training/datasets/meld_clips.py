@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from stream.errors import UserError
 from training.datasets.clip import Clip, MediaCut
 from training.datasets.corpus import Corpus, find_tables, require_folder, wrong_layout
 from training.datasets.dialogues import Dialogue, DialogueUtterance
@@ -89,8 +90,13 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
     """The folder and those below it, in the order of their names."""
     yield folder
     if depth > 0:
-        with os.scandir(folder) as entries:
-            below = sorted(entry.name for entry in entries if entry.is_dir())
+        try:
+            with os.scandir(folder) as entries:
+                below = sorted(entry.name for entry in entries if entry.is_dir())
+        except OSError as error:
+            raise UserError(
+                f"{folder}: {error.strerror}; check its permissions, or give MELD's own folder"
+            ) from error
         for name in below:
             yield from _folders(folder / name, depth - 1)
 

@@ -169,6 +169,14 @@ def test_nothing_in_it(tmp_path: Path, content: str) -> None:
         open_manifest(tmp_path)
 
 
+def test_links_in_a_circle(tmp_path: Path) -> None:
+    """A link to itself is no file: the message names the line."""
+    write(tmp_path, LINE | {"video": "a.mp4"})
+    (tmp_path / "a.mp4").symlink_to("a.mp4")
+    with pytest.raises(UserError, match=r"line 1: video is .a\.mp4., which leads nowhere"):
+        open_manifest(tmp_path)
+
+
 @pytest.mark.parametrize("path", ["../a.mp4", "clips/../../a.mp4", "/etc/passwd", "link/a.mp4"])
 def test_paths_stay_in_the_folder(tmp_path: Path, path: str) -> None:
     """No path leads out of the manifest's folder, by name or by link, unless the header allows."""

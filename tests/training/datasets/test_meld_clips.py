@@ -103,6 +103,25 @@ def test_two_tables_that_differ(tmp_path: Path) -> None:
     assert clip_names(folder) == {"dev": [None]}
 
 
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, with what to do; clips in it are not silently absent."""
+    folder = make_meld(tmp_path / "meld")
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(UserError, match="Permission denied; check its permissions"):
+        open_meld(folder)
+
+
+def test_a_folder_called_like_a_table(tmp_path: Path) -> None:
+    """It is not taken for one."""
+    (tmp_path / "train_sent_emo.csv").mkdir()
+    with pytest.raises(UserError, match="no csv of MELD"):
+        open_meld(tmp_path)
+
+
 def test_impossible_times(tmp_path: Path) -> None:
     """A row whose time runs backwards does not spoil its clip, which is a whole file."""
     folder = make_meld(tmp_path / "meld", {"test": (MeldRow(155, 3, seconds=-0.5),)})
