@@ -56,15 +56,6 @@ def merge(faults: Iterable[ClipFault]) -> tuple[ClipFault, ...]:
     return tuple(sorted(merged.values(), key=lambda fault: _SEVERITY[fault.kind]))
 
 
-def summarise(faults: Iterable[ClipFault]) -> ClipFault | None:
-    """The worst of some faults, with what is lost by any of them; None without one."""
-    merged = merge(faults)
-    if not merged:
-        return None
-    lost = {modality for fault in merged for modality in fault.modalities}
-    return ClipFault(merged[0].kind, _in_order(lost), "; ".join(one.detail for one in merged))
-
-
 def _in_order(modalities: set[str]) -> tuple[str, ...]:
     return tuple(name for name in MODALITIES if name in modalities)
 

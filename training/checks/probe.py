@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stream.errors import UserError
-from training.checks.faults import ClipFault, merge, summarise
+from training.checks.faults import ClipFault, merge
 from training.checks.media import Track, measure
 from training.datasets.clip import Clip, MediaCut
 
@@ -27,18 +27,13 @@ LOST_SECONDS = 0.5
 """How much a file may declare and not have; edit lists and padding explain less."""
 
 
-def probe(clip: Clip, expected_seconds: float | None = None) -> ClipFault | None:
-    """The worst fault of a clip, with all that is lost by any; None where it is sound.
+def inspect(clip: Clip, expected_seconds: float | None = None) -> tuple[ClipFault, ...]:
+    """All faults of a clip, worst first, one per kind.
 
     Args:
         clip: As the corpus gives it; what it does not name is not asked for.
         expected_seconds: Length by the corpus's own times; None where it has none.
     """
-    return summarise(inspect(clip, expected_seconds))
-
-
-def inspect(clip: Clip, expected_seconds: float | None = None) -> tuple[ClipFault, ...]:
-    """All faults of a clip, worst first, one per kind; the arguments are those of `probe`."""
     cuts: dict[MediaCut, list[str]] = {}
     for cut, modality in ((clip.audio, "audio"), (clip.video, "video")):
         if cut is not None:

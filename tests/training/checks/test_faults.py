@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.checks.faults import KNOWN_FAULTS, ClipFault, merge, summarise
+from training.checks.faults import KNOWN_FAULTS, ClipFault, merge
 from training.describe.description import UtteranceKey
 
 
@@ -19,17 +19,6 @@ def test_merge_joins_what_is_lost() -> None:
         ClipFault("corrupt", ("audio", "video"), "b"),
         ClipFault("silent", ("audio",), "a"),
     )
-
-
-def test_summary_of_nothing() -> None:
-    """No faults are no fault."""
-    assert summarise(()) is None
-
-
-def test_summary_names_all_details() -> None:
-    """The summary is of the worst kind and says everything that was found."""
-    faults = (ClipFault("silent", ("audio",), "x"), ClipFault("no video", ("video",), "y"))
-    assert summarise(faults) == ClipFault("no video", ("audio", "video"), "y; x")
 
 
 @pytest.mark.parametrize(
