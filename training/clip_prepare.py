@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,6 +116,7 @@ def prepare(
     cache: Path,
     jobs: int,
     *,
+    retry_crashed: bool = False,
     work: Callable[[ClipTask], None] = prepare_clip,
 ) -> PreparedReport:
     """Bring every clip of dialogues into the cache.
@@ -127,6 +128,7 @@ def prepare(
         spec: What the encoders take.
         cache: Folder.
         jobs: Processes.
+        retry_crashed: Try those again that ended their process: memory may suffice this time.
         work: Prepares one clip.
 
     Raises:
@@ -137,7 +139,7 @@ def prepare(
     found = list(_clips(dialogues))
     keys = _keys(found, spec, cache, jobs)
     clips = dict(zip(keys, found, strict=True))
-    missing = [key for key in clips if store.read_metadata(key) is None]
+    missing = [key for key in clips if not _is_done(store.read_metadata(key), retry_crashed)]
     detector = _detector(spec.video) if missing else None
     tasks = [
         ClipTask(clip, key, store.folder, spec.video, spec.audio, detector, utterance.seconds)
@@ -155,6 +157,10 @@ def prepare(
         seconds=time.monotonic() - started,
         keys=tuple(keys),
     )
+
+
+def _is_done(metadata: Mapping[str, str] | None, retry_crashed: bool) -> bool:
+    return metadata is not None and not (retry_crashed and DIED in metadata["reasons"])
 
 
 def read_prepared(key: str, spec: ModelSpec, cache: Path) -> PreparedClip:

@@ -6,7 +6,8 @@ DIR holds a folder for each corpus: DIR/meld for a recipe of MELD. Pictures are 
 cut where the recipe asks for them, and openSMILE run on the sound, over several processes; the
 trainings do the same when it was not done before. It goes on where it was killed, and what has
 been prepared is found again after a corpus was moved. A broken clip is absent in training; the
-table at the end says which, and why.
+table at the end says which, and why. Clips whose reading ended its process are tried again each
+time: give fewer --jobs where memory was short.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         recipe = read_recipe(options.recipe)
         dialogues = _dialogues(recipe, options.data, options.splits)
-        report = prepare(dialogues, recipe.spec, options.cache, options.jobs)
+        report = prepare(dialogues, recipe.spec, options.cache, options.jobs, retry_crashed=True)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -193,3 +193,15 @@ def test_what_the_check_leaves_out_is_left_out(tmp_path: Path) -> None:
     assert [(flaw.utterance, flaw.reason) for flaw in report.flaws if "mis-cut" in flaw.reason] == [
         (0, "video: mis-cut: FILE has 3.00 s, the corpus says 1.00 s")
     ]
+
+
+def test_a_clip_that_crashed_is_tried_again_when_asked(tmp_path: Path) -> None:
+    """Too little memory for many processes is no fault of the clip."""
+    film = write_film(tmp_path / "film.mp4", 0.5)
+    said = [dialogue(Clip(MediaCut(film), None, "right"), Clip(MediaCut(film), None, "left"))]
+    prepare(said, spec(), tmp_path / "cache", 1, work=hostile)
+    kept = prepare(said, spec(), tmp_path / "cache", 1, work=unreachable)
+    again = prepare(said, spec(), tmp_path / "cache", 1, retry_crashed=True)
+    assert (kept.made, again.made, again.cached) == (0, 1, 1)
+    assert [DIED in flaw.reason for flaw in kept.flaws] == [True, True]
+    assert again.flaws == ()
