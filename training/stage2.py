@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ import torch
 from torch import nn
 
 from stream.errors import UserError
+from training.datasets.corpus import Corpus
 from training.dev import dev_weighted_f1
 from training.encoders import face_weights, load_encoders, speech_weights
 from training.learner import LORA, build_learner, lora_parameters, save_learned
@@ -44,8 +46,12 @@ def train(job: Job) -> None:
     """Train stage 2 of a recipe, from what stage 1 left below `runs` if it has one."""
     recipe, settings, out = job.recipe, job.recipe.settings.stage2, job.runs / "stage2"
     corpus = job.open_corpus()  # a wrong folder is found before a large model is loaded
+    unknown = unknown_emotions(corpus, job.spec.labels)
     torch.manual_seed(job.seed)
     runtime = Runtime(recipe.settings.trainer, out)
+    if unknown:
+        names = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items()))
+        runtime.say(f"context alone, since the recipe has no such label: {names}")
     start = stage1_result(job)
     objectives = build_learner(recipe, start=start)
     objectives.placeholders.requires_grad_(settings.joint)  # else real tokens take their place
@@ -70,6 +76,26 @@ def train(job: Job) -> None:
         start=start,
     )
     run_stage(job, stage, runtime)
+
+
+def unknown_emotions(corpus: Corpus, labels: Sequence[str]) -> Counter[str]:
+    """How often train and dev have emotions that are none of the labels.
+
+    Raises:
+        UserError: a split has no utterance with a label, so nothing is learned or chosen by it.
+    """
+    unknown: Counter[str] = Counter()
+    for split in ("train", "dev"):
+        emotions = Counter(one.emotion for one in corpus.utterances(split) if one.emotion)
+        others = Counter({name: n for name, n in emotions.items() if name not in labels})
+        if others == emotions:
+            found = ", ".join(sorted(others)) or "no emotion"
+            raise UserError(
+                f"the {split} split has {found}, none of the recipe's labels "
+                f"({', '.join(labels)}): name those of the corpus in the recipe"
+            )
+        unknown += others
+    return unknown
 
 
 def save(objectives: Objectives, out: Path, *, write: bool) -> None:

@@ -16,6 +16,8 @@ from safetensors.torch import load_file
 from stream.errors import UserError
 from training import bundle, loop, stage1, stage2
 from training.checkpoint import save_checkpoint
+from training.datasets.corpus import Corpus
+from training.datasets.dialogues import Dialogue, DialogueUtterance
 from training.describe.description import Description
 from training.learner import build_learner
 from training.objectives import Objectives
@@ -202,6 +204,35 @@ def test_a_corpus_without_clips_has_no_clip_epochs(
     recipe = job.recipe.with_settings(stage1={"epochs": 0})
     with pytest.raises(UserError, match="has no clips of its dev split"):
         stage2.train(dataclasses.replace(job, recipe=recipe, data=data))
+
+
+def spoken(*emotions: str) -> tuple[Dialogue, ...]:
+    """A dialogue of utterances with these emotions."""
+    return (
+        Dialogue(
+            "0",
+            tuple(
+                DialogueUtterance("0", place, "Ann", "so", emotion, None, None, 1, 1)
+                for place, emotion in enumerate(emotions)
+            ),
+        ),
+    )
+
+
+def test_emotions_that_are_no_labels_are_counted() -> None:
+    """They are context, as an utterance without any emotion is, but one is told of it."""
+    splits = {"train": spoken("calm", "Tense", "", "Tense"), "dev": spoken("calm", "Tense")}
+    corpus = Corpus("manifest", ("Tense", "calm"), splits)
+    assert stage2.unknown_emotions(corpus, ("calm", "tense")) == {"Tense": 3}
+    assert stage2.unknown_emotions(corpus, ("calm", "Tense")) == {}
+
+
+@pytest.mark.parametrize(("dev", "told"), [(("Calm", ""), "has Calm, none"), (("",), "no emotion")])
+def test_a_split_without_a_label_is_refused(dev: tuple[str, ...], told: str) -> None:
+    """No figure on dev could choose an epoch."""
+    corpus = Corpus("manifest", ("calm",), {"train": spoken("calm"), "dev": spoken(*dev)})
+    with pytest.raises(UserError, match=f"the dev split .*{told}.*name those of the corpus"):
+        stage2.unknown_emotions(corpus, ("calm", "tense"))
 
 
 @pytest.fixture(scope="module")
