@@ -14,6 +14,7 @@ and `{{ share | number }}` format, and `{{ values | tojson }}` is safe inside a
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 from collections.abc import Sequence
@@ -102,8 +103,16 @@ def write_page(path: Path, page: str) -> None:
     """Write a page in one step, so that a kill leaves the old one or the new one.
 
     Half a surrogate pair, which JSON can smuggle into a text and UTF-8 cannot hold, becomes `?`.
+
+    Raises:
+        OSError: It cannot be written, with its path as the file name; no part of it is left.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(page.encode("utf-8", "replace"))
-    os.replace(partial, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(page.encode("utf-8", "replace"))
+        os.replace(partial, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
@@ -116,6 +118,19 @@ def script_parser(
     return parser
 
 
+STORAGE = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+    }
+)
+"""Errors of a disk and its permissions, which no program can mend."""
+
 Plan = Callable[[Recipe, Path | None, int], None]
 """Prints the plan of a recipe on a number of GPUs; the folder of the corpora may be None."""
 
@@ -126,7 +141,10 @@ def run_script(
     work: Callable[[Job], None],
     plan: Plan | None = None,
 ) -> int:
-    """Parse, make the job and do it; a mistake of the user's is one line and exit code 2."""
+    """Parse, make the job and do it; a mistake of the user's is one line and exit code 2.
+
+    So is a disk that is full or may not be written, whichever file it was found out with.
+    """
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     try:
@@ -142,7 +160,27 @@ def run_script(
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except (OSError, SafetensorError) as error:
+        problem = _storage_problem(error)
+        if problem is None:
+            raise
+        print(
+            f"error: {problem}: make room or check the permissions, and start the same command "
+            "again; what is done is kept",
+            file=sys.stderr,
+        )
+        return 2
     return 0
+
+
+def _storage_problem(error: OSError | SafetensorError) -> str | None:
+    """What could not be read or written, in words; None for an error of another kind."""
+    if isinstance(error, SafetensorError):  # has neither number nor path
+        return str(error) if "I/O error" in str(error) else None
+    if error.errno not in STORAGE:
+        return None
+    path = error.filename2 or error.filename  # of a copy: where it goes
+    return f"{path}: {error.strerror}" if path else str(error.strerror)
 
 
 def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:

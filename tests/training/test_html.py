@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 from html.parser import HTMLParser
 from pathlib import Path
@@ -100,3 +101,24 @@ def test_write_page_replaces_the_old_page(tmp_path: Path) -> None:
 
     assert path.read_text(encoding="utf-8") == "caf\u00e9 ?"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_page_that_cannot_be_written_names_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fills names no file; the old page stays, and no part of the new one does."""
+    path = tmp_path / "page.html"
+    html.write_page(path, "old")
+
+    def fill(partial: Path, content: bytes) -> int:
+        with partial.open("wb") as file:
+            file.write(content[:1])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(OSError, match="No space left") as full:
+        html.write_page(path, "new")
+
+    assert full.value.filename == str(path)
+    assert path.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]

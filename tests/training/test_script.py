@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from stream.errors import UserError
 from training.recipe import read_recipe
@@ -72,6 +74,44 @@ def test_a_wrong_change_is_one_line(
     assert err.startswith(f"error: --set {change}: ")
     assert told in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "a", None, "b"), "b: No space left on"),
+        (OSError(errno.EACCES, "Permission denied", "a"), "a: Permission denied"),
+        (OSError(errno.EFBIG, "File too large"), "File too large"),
+        (SafetensorError("Error while serializing: I/O error: (os error 28)"), "os error 28"),
+    ],
+)
+def test_a_full_disk_is_one_line(
+    problem: Exception, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever it was that could not be written: the file, where it is known, and what to do."""
+
+    def fill(job: Job) -> None:
+        raise problem
+
+    parser = script_parser("training.test", "A script.", needs="nothing")
+    assert run_script(parser, ["--data", "."], fill) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert told in err
+    assert "start the same command again" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("bug", [FileNotFoundError(errno.ENOENT, "No"), SafetensorError("header")])
+def test_other_errors_keep_their_traceback(bug: Exception) -> None:
+    """They are mistakes of the program, and hiding where they are helps nobody."""
+
+    def fail(job: Job) -> None:
+        raise bug
+
+    parser = script_parser("training.test", "A script.", needs="nothing")
+    with pytest.raises(type(bug)):
+        run_script(parser, ["--data", "."], fail)
 
 
 def test_the_plan_needs_no_data() -> None:
