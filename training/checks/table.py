@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from engine.sinks.wording import printable
 from training.checks.faults import KINDS, MODALITIES
 from training.checks.result import Finding, Result
+from training.datasets.corpus import SPLITS
 
 MAX_LISTED = 20
 """Faults of one kind that are listed; `--json` has all."""
@@ -17,6 +18,7 @@ def text(result: Result) -> str:
     parts = (
         f"{result.corpus} in {printable(str(result.folder))}",
         _columns(_counts(result)),
+        _absent_splits(result),
         _differences(result),
         _faults(result.findings),
         _extras(result.extras),
@@ -38,6 +40,11 @@ def _counts(result: Result) -> Iterator[Sequence[str]]:
         yield ("  no target", *(f"{one.without_target:,}" for one in counts.values()))
     for modality in MODALITIES:
         yield (f"with {modality}", *(f"{result.clips[split][modality]:,}" for split in counts))
+
+
+def _absent_splits(result: Result) -> str:
+    absent = [split for split in SPLITS if split not in result.counts]
+    return f"Not in this copy: {', '.join(absent)}." if absent else ""
 
 
 def _columns(rows: Iterable[Sequence[str]]) -> str:
@@ -111,8 +118,13 @@ def _left_out(result: Result) -> str:
 def _verdict(result: Result) -> str:
     known = len(result.findings) - len(result.unknown)
     if result.usable:
-        return f"Usable: {_number(known, 'known')}." if known else "Usable: no faults."
-    problems = [_number(len(result.unknown), "unknown")] if result.unknown else []
+        return f"Usable: {_number(known, 'known ')}." if known else "Usable: no faults."
+    if result.corpus == "manifest":  # own data, which nobody published
+        return (
+            f"{_number(len(result.unknown))}: put the files or the manifest right; training also "
+            "runs without the clips above."
+        )
+    problems = [_number(len(result.unknown), "unknown ")] if result.unknown else []
     if result.differences:
         problems.append("other numbers than published")
     return (
@@ -121,5 +133,5 @@ def _verdict(result: Result) -> str:
     )
 
 
-def _number(faults: int, kind: str) -> str:
-    return f"{faults:,} {kind} fault{'' if faults == 1 else 's'}"
+def _number(faults: int, kind: str = "") -> str:
+    return f"{faults:,} {kind}fault{'' if faults == 1 else 's'}"

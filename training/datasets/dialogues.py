@@ -85,6 +85,8 @@ def read_dialogues(
     for row in read_table(path, columns, layout):
         utterance = utterance_of(row)
         key = utterance.dialogue_id, utterance.utterance_id
+        if key[1] < 0:
+            raise row.error(f"Utterance_ID is '{key[1]}', expected a whole number from 0")
         if key in seen:
             raise row.error(
                 f"{noun} {key[0]} utterance {key[1]} is already on line {seen[key]}{hint}"

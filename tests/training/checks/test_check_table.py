@@ -17,9 +17,9 @@ COUNTS = {
 CLIPS = {"train": {"audio": 9_000, "video": 8_999}, "dev": {"audio": 0, "video": 0}}
 
 
-def result(*findings: Finding, differences: tuple[str, ...] = ()) -> Result:
+def result(*findings: Finding, differences: tuple[str, ...] = (), corpus: str = "meld") -> Result:
     """A result with these faults."""
-    return Result("manifest", Path("data"), COUNTS, differences, CLIPS, findings, {})
+    return Result(corpus, Path("data"), COUNTS, differences, CLIPS, findings, {})
 
 
 def fault(number: int, kind: str = "silent", detail: str = "a.wav is silent") -> Finding:
@@ -50,6 +50,18 @@ def test_long_lists_are_cut() -> None:
     assert report.count("is silent; without audio") == MAX_LISTED
     assert "  and 3 more; --json lists all" in report
     assert "Not as published: 23 unknown faults." in report
+
+
+def test_own_data_is_not_downloaded_again() -> None:
+    """Of a manifest nothing was published."""
+    verdict = text(result(fault(1), corpus="manifest")).splitlines()[-1]
+    assert verdict.startswith("1 fault: put the files or the manifest right;")
+    assert text(result(fault(1))).splitlines()[-1].startswith("Not as published: 1 unknown fault.")
+
+
+def test_a_split_that_is_not_there_is_named() -> None:
+    """A copy without test is usable, and should not be taken for a whole one."""
+    assert "\n\nNot in this copy: test.\n\n" in text(result())
 
 
 def test_an_utterance_with_two_faults_is_left_out_once() -> None:

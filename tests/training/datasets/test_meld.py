@@ -54,6 +54,7 @@ def test_text_is_repaired(tmp_path: Path) -> None:
         ("", "no utterances; expected a MELD csv"),
         ("1,Hi,Ross,happy,positive,0,0,1,1,,\n", "line 2: Emotion is 'happy', expected one of"),
         ("1,Hi,Ross,joy,positive,x,0,1,1,,\n", "line 2: Dialogue_ID is 'x'"),
+        ("1,Hi,Ross,joy,positive,0,-3,1,1,,\n", "line 2: Utterance_ID is '-3'"),
         ("1,Hi,Ross,joy,positive,0,0,1,1,noon,\n", "line 2: StartTime is 'noon'"),
         ("1,Hi,Ross,joy\n", "line 2: expected 11 columns"),
         (ROWS + ROWS, "line 5: dialogue 0 utterance 3 is already on line 2"),
