@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _audit(options)
     except UserError as error:
-        console.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
+        console.print(f"error: {escape(str(error))}", soft_wrap=True, highlight=False)
         return 2
     return 0
 
@@ -92,6 +92,11 @@ def _audit(options: argparse.Namespace) -> None:
 
     recipe = read_recipe(options.recipe)
     descriptions = read_descriptions(options.descriptions)
+    if not descriptions:
+        raise UserError(
+            f"{options.descriptions} has no description: run training.describe, with "
+            "--retry-failed where the teacher failed"
+        )
     corpus = open_corpus(recipe.corpus, options.data / recipe.corpus)
     items = join(corpus, descriptions)
     figures = statistics(corpus, items, options.seed)

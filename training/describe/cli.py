@@ -103,7 +103,7 @@ def _report(summary: Summary, out: Path, options: argparse.Namespace) -> None:
         _say(f"  {count} x {printable(reason)}")
     if summary.failed:
         _say("--retry-failed asks again about what failed")
-    if summary.done == summary.total:
+    if summary.done == summary.total and summary.described + summary.kept:
         audit = ["training.audit", options.recipe, str(out), "--data", str(options.data)]
         _say(f"next, see what they are like: python -m {shlex.join(audit)}")
 

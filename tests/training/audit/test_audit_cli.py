@@ -143,6 +143,7 @@ def test_verdicts_come_to_a_summary(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["bemerc-meld", "gone.jsonl", "--data", "{data}"], "gone.jsonl"),
         (["bemerc-meld", "{descriptions}", "--data", "{data}/nowhere"], "nowhere"),
         (["bemerc-meld", "{descriptions}", "--data", "{data}", "--out", "{data}"], "choose --out"),
+        (["bemerc-meld", "/dev/null", "--data", "{data}"], "/dev/null has no description: run"),
         (["--verdicts", "gone.json"], "gone.json"),
     ],
 )
@@ -158,7 +159,9 @@ def test_mistakes_are_one_line(
 
     assert main(given) == 2
 
-    assert message in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert any(line.startswith("error: ") for line in error.splitlines())
+    assert message in error
 
 
 @pytest.mark.parametrize(

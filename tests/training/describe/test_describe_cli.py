@@ -90,6 +90,21 @@ def test_a_corpus_is_described_by_a_model_of_transformers(data: Path, tmp_path: 
     ]
 
 
+def test_without_any_description_there_is_nothing_to_look_at(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A teacher that answers nonsense: what failed is said, and the audit is not the next step."""
+    out = tmp_path / "out.jsonl"
+    with ServerDouble(lambda call: completion("I cannot see pictures.")) as server:
+        command = ["bemerc-meld", "--data", str(data), "--out", str(out), "--limit", "2"]
+        command += ["--teacher", "server", "--model", "a-model", "--url", server.url]
+        assert describe.main(command) == 0
+    message = capsys.readouterr().err
+    assert "2 x the answer has no whole JSON object" in message
+    assert "--retry-failed" in message
+    assert "training.audit" not in message
+
+
 def test_a_server_that_dies_half_way_says_how_to_go_on(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
