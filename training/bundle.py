@@ -45,18 +45,24 @@ SUBSETS = ("text", "text+audio", "text+video", "audio+video", "text+audio+video"
 def assemble(job: Job, out: Path) -> None:
     """Write a bundle without calibration; a model card that is there stays.
 
+    What another recipe left in the runs folder is passed over: encoders that stage 2 trained,
+    where this recipe keeps them frozen, and the record of a stage 1 that it does not have.
+
     Raises:
         UserError: a step before was not run.
     """
     out.mkdir(parents=True, exist_ok=True)
     spec = json.dumps(job.spec.to_dict(), indent=2) + "\n"
     (out / "spec.json").write_text(spec, encoding="utf-8")
+    trained = job.recipe.settings.stage2.encoder_learning_rate > 0
     for name, source in WEIGHTS.items():
-        if not (job.runs / source).exists():
-            raise UserError(f"{job.runs / source} is missing: run python -m training.run first")
-        trained = job.runs / "stage2" / source  # encoders, where stage 2 trained them too
-        shutil.copyfile(trained if trained.exists() else job.runs / source, out / name)
-    if provenance := join_provenance([job.runs / "stage1", job.runs / "stage2"]):
+        encoder = not source.startswith("stage2/")
+        path = job.runs / ("stage2" if encoder and trained else "") / source
+        if not path.exists():
+            raise UserError(f"{path} is missing: run python -m training.run first")
+        shutil.copyfile(path, out / name)
+    stages = ["stage1", "stage2"] if job.recipe.has_stage1 else ["stage2"]
+    if provenance := join_provenance([job.runs / stage for stage in stages]):
         text = json.dumps(provenance, indent=2) + "\n"
         (out / PROVENANCE).write_text(text, encoding="utf-8")
     _write_calibration(Calibration(), out)

@@ -49,6 +49,11 @@ class Recipe:
         composed = "stage2.composed_epochs: its voices and faces have MELD's labels; set it to 0"
         require(melds or not self.settings.stage2.composed_epochs, composed)
 
+    @property
+    def has_stage1(self) -> bool:
+        """Whether there are two stages."""
+        return self.settings.stage1.epochs > 0 and not self.settings.stage2.joint
+
     def with_spec(self, **changes: Any) -> Recipe:
         """The recipe with another spec: `prompt={"context_tokens": 1}` changes one number."""
         values = _merge(self.spec.to_dict(), changes)

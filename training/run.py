@@ -33,7 +33,7 @@ def steps(job: Job) -> list[tuple[str, Callable[[Job], None]]]:
     found = [("encoders", encoders.prepare)]
     if behaviour and settings.teacher.kind != "none":
         found.append(("behaviour descriptions", describe))
-    if settings.stage1.epochs and not settings.stage2.joint:
+    if job.recipe.has_stage1:
         found.append(("stage 1", stage1.train))
     return [*found, ("stage 2", stage2.train), ("bundle", make_bundle)]
 

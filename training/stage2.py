@@ -111,7 +111,7 @@ def stage1_result(job: Job) -> Path | None:
     Raises:
         UserError: the recipe has a stage 1 that was not run.
     """
-    if not job.recipe.settings.stage1.epochs or job.recipe.settings.stage2.joint:
+    if not job.recipe.has_stage1:
         return None
     folder = job.runs / "stage1"
     if not (folder / LORA).exists():

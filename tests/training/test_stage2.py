@@ -179,6 +179,27 @@ def test_encoders_are_trained_when_asked(fresh: Callable[[str], Job], tmp_path: 
             assert torch.equal(after[key], value) is buffer, f"{name} {key}"
 
 
+def test_a_bundle_has_nothing_of_another_recipe(fresh: Callable[[str], Job]) -> None:
+    """Encoders and a stage 1 that an earlier training left in the folder are not this one's."""
+    job = fresh("frozen")
+    job = dataclasses.replace(job, recipe=job.recipe.with_settings(stage1={"epochs": 0}))
+    for name in ("face", "speech"):
+        (job.runs / "stage2" / name).mkdir(parents=True)
+        (job.runs / "stage2" / name / f"{name}.safetensors").write_bytes(b"of another")
+    for stage in ("stage1", "stage2"):
+        (job.runs / stage).mkdir(exist_ok=True)
+        record = {"stages": [stage], "epochs": []}
+        (job.runs / stage / "training.json").write_text(json.dumps(record))
+    for name in ("lora", "fusion"):
+        (job.runs / "stage2" / f"{name}.safetensors").write_bytes(b"trained")
+    out = job.runs / "bundle"
+    bundle.assemble(job, out)
+    for name in ("face", "speech"):
+        file = f"{name}.safetensors"
+        assert (out / file).read_bytes() == (job.runs / name / file).read_bytes()
+    assert json.loads((out / "training.json").read_text())["stages"] == ["stage2"]
+
+
 def test_balanced_classes_change_the_loss(fresh: Callable[[str], Job]) -> None:
     """The flag reaches the training."""
     losses = {}

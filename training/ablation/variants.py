@@ -66,7 +66,7 @@ def learns_behaviour(recipe: Recipe) -> bool:
 
 def has_stage1(recipe: Recipe) -> bool:
     """Whether there are two stages."""
-    return recipe.settings.stage1.epochs > 0 and not recipe.settings.stage2.joint
+    return recipe.has_stage1
 
 
 def uses_encoders(recipe: Recipe) -> bool:
