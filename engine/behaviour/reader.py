@@ -119,6 +119,10 @@ class BehaviourReader:
         Args:
             frames: In the order of time.
             boxes: The person's face in each; None where it is not seen.
+
+        Returns:
+            Nothing where no box has a face in it by the landmarks: a detector may take a pattern
+            for one, and what moves there is nobody.
         """
         seen = [index for index, box in enumerate(boxes) if box is not None]
         with_pose = set(_spread(seen, POSE_FRAMES))
@@ -127,6 +131,8 @@ class BehaviourReader:
             frame, box = frames[index], boxes[index]
             if box is not None:
                 numbers.append((frame.time, self._look(frame, box, index in with_pose)))
+        if not any(measures for _, measures in numbers):
+            return {}
         energies = [
             (time, {"motion_energy": value}) for time, value in motion_energy(frames, boxes)
         ]

@@ -84,6 +84,13 @@ def test_without_the_pose_network_nothing_is_said_of_the_body(clip: list[VideoFr
     assert "shoulder_slope" not in seen.measures
 
 
+def test_what_moves_without_a_face_is_nobody(reader: BehaviourReader) -> None:
+    """A detector may take a pattern for a face; the landmarks do not, and nothing is said."""
+    noise = np.random.default_rng(1).integers(0, 60, (4, 192, 192, 3), np.uint8)
+    frames = at_rate(list(noise))
+    assert reader.measure(frames, [Box(60, 60, 132, 132)] * 4) == {}
+
+
 def test_the_work_is_bounded(reader: BehaviourReader, clip: list[VideoFrame]) -> None:
     """Of many frames a stated number is looked at, from the first to the last."""
     frames = at_rate([person(clip[0].image)] * 100, start=7.0, step=0.05)
