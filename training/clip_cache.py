@@ -101,7 +101,7 @@ def writing(folder: Path) -> Iterator[None]:
         reason = error.strerror or type(error).__name__
         remedy = (
             "free some space or choose another --cache"
-            if error.errno in (errno.ENOSPC, errno.EDQUOT)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
             else "check its permissions or choose another --cache"
         )
         raise UserError(

@@ -200,8 +200,9 @@ def test_a_damaged_entry_is_none(tmp_path: Path, left: int) -> None:
     assert store.read_metadata(KEY) is None
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_said_and_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The entry that was there stays, no part of the new one does, and the folder is named."""
     store = EntryStore(tmp_path)
@@ -210,10 +211,10 @@ def test_a_full_disk_is_said_and_loses_nothing(
     def full(path: Path, content: bytes) -> int:
         with path.open("wb") as file:
             file.write(content[: len(content) // 2])
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(number, "Full")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(UserError, match="no space left") as raised:
+    with pytest.raises(UserError, match="full; free some space") as raised:
         store.write(KEY, Entry({"a": np.ones(3)}, {}))
     assert str(tmp_path) in str(raised.value)
     entry = store.read(KEY)
