@@ -23,12 +23,14 @@ from training.corpora import Corpora
 from training.datasets.speech import find_speech
 from training.device import scoring_device
 from training.examples import Examples
+from training.learner import owner
 from training.predict import label_scores, remove
 from training.preprocess import encode_dialogues
 from training.progress import console
-from training.provenance import PROVENANCE, join_provenance
+from training.provenance import PROVENANCE, join_provenance, require_finished
 from training.script import Job, run_script, script_parser
 from training.sequences import label_targets, text_sequence
+from training.stage2 import stage1_result
 
 WEIGHTS = {
     "face.safetensors": "face/face.safetensors",
@@ -49,8 +51,10 @@ def assemble(job: Job, out: Path) -> None:
     where this recipe keeps them frozen, and the record of a stage 1 that it does not have.
 
     Raises:
-        UserError: a step before was not run.
+        UserError: a step before was not run to its end, or with another recipe.
     """
+    start = stage1_result(job)
+    require_finished(job.runs / "stage2", owner(job.recipe, "stage2", job.seed, start))
     out.mkdir(parents=True, exist_ok=True)
     spec = json.dumps(job.spec.to_dict(), indent=2) + "\n"
     (out / "spec.json").write_text(spec, encoding="utf-8")

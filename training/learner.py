@@ -55,7 +55,9 @@ def lora_parameters(objectives: Objectives) -> list[nn.Parameter]:
 
 
 def owner(recipe: Recipe, stage: str, seed: int, start: Path | None = None) -> str:
-    """Identifies what a checkpoint belongs to: all that changes the result of a stage.
+    """Identifies what a checkpoint belongs to: all of a recipe that changes a stage's weights.
+
+    `trainer.accumulate` is not in it: the same on one process is another number on several.
 
     Args:
         recipe: Of the training.
@@ -67,7 +69,6 @@ def owner(recipe: Recipe, stage: str, seed: int, start: Path | None = None) -> s
         "stage": stage,
         "seed": seed,
         "corpus": recipe.corpus,
-        "accumulate": recipe.settings.trainer.accumulate,
         "spec": {**recipe.spec.to_dict(), "name": ""},
         "settings": repr(getattr(recipe.settings, stage)) + repr(recipe.settings.dropout),
         "precision": recipe.settings.trainer.precision,

@@ -6,14 +6,27 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stream.errors import UserError
 from training.loop import Progress
 from training.recipe import Recipe
 
 PROVENANCE = "training.json"
+FINISHED = "finished.json"
+"""Written last, in the folder of a stage: whose weights are in it."""
 
 
-def write_provenance(out: Path, recipe: Recipe, seed: int, progress: Progress) -> None:
-    """Write recipe, seed, cost and the epochs of one stage."""
+def write_provenance(
+    out: Path, recipe: Recipe, seed: int, progress: Progress, owner: str = ""
+) -> None:
+    """Write recipe, seed, cost and the epochs of one stage, which is what says it is finished.
+
+    Args:
+        out: Folder of the stage.
+        recipe: Of the training.
+        seed: Of the training.
+        progress: At its end.
+        owner: Of its checkpoints, see `training.learner.owner`.
+    """
     document = {
         "recipe": recipe.name,
         "seed": seed,
@@ -22,7 +35,27 @@ def write_provenance(out: Path, recipe: Recipe, seed: int, progress: Progress) -
         "chosen": progress.chosen,
     }
     out.mkdir(parents=True, exist_ok=True)
-    (out / PROVENANCE).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    _write(out / PROVENANCE, document)
+    _write(out / FINISHED, {"owner": owner})
+
+
+def require_finished(folder: Path, owner: str) -> None:
+    """Refuse weights of a stage that was interrupted, or trained otherwise.
+
+    Raises:
+        UserError: The folder of a stage says so, or says nothing.
+    """
+    path = folder / FINISHED
+    if not path.exists():
+        raise UserError(
+            f"{folder} is not finished: run python -m training.{folder.name} with the same "
+            "recipe; it goes on where it was"
+        )
+    if json.loads(path.read_text(encoding="utf-8")).get("owner") != owner:
+        raise UserError(
+            f"{folder} was trained with another recipe, seed or spec: give that one, or another "
+            "--runs, or delete the folder to train it again"
+        )
 
 
 def join_provenance(folders: list[Path]) -> dict[str, Any]:
@@ -36,3 +69,10 @@ def join_provenance(folders: list[Path]) -> dict[str, Any]:
             part[key] = [*joined.get(key, []), *part[key]]
         joined = part
     return joined
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    """In one step, so that a kill leaves no half of it."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from export.models import resolve
 from stream.errors import UserError
 from training import bundle, encoders, stage1, stage2
 from training.describe.run import describe_recipe
@@ -49,10 +50,19 @@ def run(job: Job) -> None:
             "training.run is one process: run the steps by themselves, and only training.stage1 "
             "and training.stage2 under accelerate launch or torchrun"
         )
+    _find_models(job)
     todo = steps(job)
     for number, (title, work) in enumerate(todo, start=1):
         console.rule(f"{number}/{len(todo)} {title}")
         work(job)
+
+
+def _find_models(job: Job) -> None:
+    """Before hours of work, whether what the last steps need can be had."""
+    resolve(job.spec.llm.base)
+    teacher = job.recipe.settings.teacher
+    if teacher.kind == "vision" and not (job.runs / DESCRIPTIONS).exists():
+        resolve(teacher.model)
 
 
 def describe(job: Job) -> None:

@@ -52,5 +52,5 @@ def run_stage(job: Job, stage: Stage, runtime: Runtime) -> None:
     runtime.start_trackers(stage.name, getattr(recipe.settings, stage.name))
     progress = fit(training, runtime)
     if runtime.is_main:
-        write_provenance(out, recipe, job.seed, progress)
+        write_provenance(out, recipe, job.seed, progress, training.owner)
     runtime.close()

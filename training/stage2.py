@@ -28,10 +28,11 @@ from stream.errors import UserError
 from training.datasets.corpus import Corpus
 from training.dev import dev_weighted_f1
 from training.encoders import face_weights, load_encoders, speech_weights
-from training.learner import LORA, build_learner, lora_parameters, save_learned
+from training.learner import LORA, build_learner, lora_parameters, owner, save_learned
 from training.loop import Epoch
 from training.objectives import Objectives, balanced_weights
 from training.plan import print_plan
+from training.provenance import require_finished
 from training.runtime import Runtime
 from training.schedule import Group
 from training.script import Job, run_script, script_parser
@@ -109,7 +110,7 @@ def stage1_result(job: Job) -> Path | None:
     """Folder of the LoRA to go on with; None where the recipe has no stage 1.
 
     Raises:
-        UserError: the recipe has a stage 1 that was not run.
+        UserError: the recipe has a stage 1 that was not run to its end, or run otherwise.
     """
     if not job.recipe.has_stage1:
         return None
@@ -119,6 +120,7 @@ def stage1_result(job: Job) -> Path | None:
             f"{folder / LORA} is missing: run python -m training.stage1 {job.recipe.name} first, "
             "or leave stage 1 out with --set stage1.epochs=0"
         )
+    require_finished(folder, owner(job.recipe, "stage1", job.seed))
     return folder
 
 

@@ -5,8 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from stream.errors import UserError
 from training.loop import Progress
-from training.provenance import PROVENANCE, join_provenance, write_provenance
+from training.provenance import (
+    PROVENANCE,
+    join_provenance,
+    require_finished,
+    write_provenance,
+)
 from training.recipe import read_recipe
 
 
@@ -28,6 +36,17 @@ def test_two_stages_are_one_document(tmp_path: Path) -> None:
     assert [epoch["name"] for epoch in joined["epochs"]] == ["a", "b", "c"]
     assert joined["chosen"] == "c"
     assert json.loads((tmp_path / "stage2" / PROVENANCE).read_text())["chosen"] == "c"
+
+
+def test_only_a_finished_stage_of_the_same_training_is_gone_on_with(tmp_path: Path) -> None:
+    """Interrupted, or trained otherwise: a line that says what to do."""
+    folder = tmp_path / "stage1"
+    with pytest.raises(UserError, match=r"stage1 is not finished: run python -m training\.stage1"):
+        require_finished(folder, "mine")
+    write_provenance(folder, read_recipe("smoke"), 1, progress("stage1", ["a"]), "mine")
+    require_finished(folder, "mine")
+    with pytest.raises(UserError, match=r"stage1 was trained with another recipe, seed or spec"):
+        require_finished(folder, "yours")
 
 
 def test_a_stage_that_was_left_out_is_not_in_it(tmp_path: Path) -> None:

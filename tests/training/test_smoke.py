@@ -103,7 +103,10 @@ def test_a_mistake_is_one_line(
     out, err = capsys.readouterr()
     assert out == ""
     (told,) = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert any(word in told for word in ("--data", "nowhere", "is missing", "has no stage 1"))
+    assert any(
+        word in told
+        for word in ("--data", "nowhere", "is missing", "is not finished", "has no stage 1")
+    )
 
 
 def test_smoke_data_have_the_public_layouts(smoke: Smoke) -> None:

@@ -19,8 +19,9 @@ from training.checkpoint import save_checkpoint
 from training.datasets.corpus import Corpus
 from training.datasets.dialogues import Dialogue, DialogueUtterance
 from training.describe.description import Description
-from training.learner import build_learner
+from training.learner import build_learner, owner
 from training.objectives import Objectives
+from training.provenance import FINISHED
 from training.schedule import make_optimizer, set_learning_rates
 from training.script import Job
 from training.settings import Stage2Training
@@ -132,6 +133,11 @@ def test_stage_2_goes_on_with_what_stage_1_taught(fresh: Callable[[str], Job]) -
     with pytest.raises(UserError, match=r"lora\.safetensors is missing: run .*training\.stage1"):
         stage2.train(job)
     stage1.train(job)
+    finished = job.runs / "stage1" / FINISHED
+    hidden = finished.rename(finished.with_suffix(".hidden"))
+    with pytest.raises(UserError, match=r"stage1 is not finished"):
+        stage2.train(job)
+    hidden.rename(finished)
     taught = load_file(job.runs / "stage1" / "lora.safetensors")
     started = build_learner(job.recipe, start=stage2.stage1_result(job))
     own = {n: p for n, p in started.model.llm.named_parameters() if p.requires_grad}
@@ -169,6 +175,9 @@ def test_encoders_are_trained_when_asked(fresh: Callable[[str], Job], tmp_path: 
     job = dataclasses.replace(job, recipe=recipe)
     stage2.train(job)
     out = tmp_path / "bundle"
+    other = dataclasses.replace(job, recipe=recipe.with_spec(video={"tokens": 1}))
+    with pytest.raises(UserError, match=r"stage2 was trained with another recipe, seed or spec"):
+        bundle.assemble(other, out)
     bundle.assemble(job, out)
     for name in ("face", "speech"):
         before = load_file(job.runs / name / f"{name}.safetensors")
@@ -192,6 +201,8 @@ def test_a_bundle_has_nothing_of_another_recipe(fresh: Callable[[str], Job]) -> 
         (job.runs / stage / "training.json").write_text(json.dumps(record))
     for name in ("lora", "fusion"):
         (job.runs / "stage2" / f"{name}.safetensors").write_bytes(b"trained")
+    mine = {"owner": owner(job.recipe, "stage2", job.seed)}
+    (job.runs / "stage2" / FINISHED).write_text(json.dumps(mine))
     out = job.runs / "bundle"
     bundle.assemble(job, out)
     for name in ("face", "speech"):

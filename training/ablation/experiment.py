@@ -28,7 +28,7 @@ from training.ablation.variants import Variant, has_stage1, learns_behaviour, us
 from training.datasets.corpus import Corpus
 from training.learner import owner
 from training.progress import console
-from training.provenance import PROVENANCE
+from training.provenance import FINISHED
 from training.recipe import Recipe
 from training.run import describe
 from training.script import Job
@@ -154,7 +154,7 @@ class Experiment:
         parts = [owner(recipe, "stage1", seed), *self._surroundings(recipe)]
         folder = self.root / f"stage1-{digest(parts)[:16]}"
         with alone(folder):
-            if not (folder / "stage1" / PROVENANCE).exists():  # written last
+            if not (folder / "stage1" / FINISHED).exists():  # written last
                 folder.mkdir(parents=True, exist_ok=True)
                 measure_anew()
                 stage1.train(self._job(recipe, seed, folder))
