@@ -19,7 +19,7 @@ from export.bundle import write_manifest
 from export.models import resolve
 from stream.errors import UserError
 from training import examples
-from training.corpora import Corpora
+from training.compact_corpora import CompactCorpora
 from training.datasets.speech import find_speech
 from training.device import scoring_device
 from training.examples import Examples
@@ -112,7 +112,7 @@ def _corpus_dev(job: Job, recognizer: Recognizer) -> dict[str, Examples]:
 
 def _composed_dev(job: Job, recognizer: Recognizer) -> dict[str, Examples]:
     """Composed dev; voices and faces alone as they are in their own corpora."""
-    corpora = Corpora.below(job.data)
+    corpora = CompactCorpora.below(job.data)
     request = examples.Request(
         path=corpora.meld_dev,
         encoders=recognizer.encoders,

@@ -25,7 +25,7 @@ from export.models import resolve
 from stream.errors import UserError
 from training import face, speech
 from training.checkpoint import write_tensors
-from training.corpora import Corpora
+from training.compact_corpora import CompactCorpora
 from training.preprocess import scale_of
 from training.progress import console
 from training.script import Job, run_script, script_parser
@@ -37,7 +37,7 @@ def prepare(job: Job) -> None:
     video, audio = face_weights(job.runs), speech_weights(job.runs)
     if settings.video == "train":
         # Resumes by itself, and does nothing once its epochs are done.
-        corpora = Corpora.below(job.data)
+        corpora = CompactCorpora.below(job.data)
         face.train(corpora.faces, job.spec.video, face.FaceTraining(seed=job.seed), video.parent)
     elif not video.exists():
         fetch_densenet(settings.video, job.spec, video)

@@ -8,6 +8,7 @@ processes with one each do the same.
 from __future__ import annotations
 
 import contextlib
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from stream.errors import UserError
 from training.batching import make_batches, share
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.cost import CostMeter, StageCost, llm_flops_per_token
@@ -175,7 +177,7 @@ class _Loop:
         accelerator.clip_grad_norm_(trained, CLIP_NORM)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return runtime.total(mean)
+        return self._finite(runtime.total(mean))
 
     def finish(self, epoch: Epoch) -> None:
         """Score dev, keep the best, and remember."""
@@ -203,6 +205,16 @@ class _Loop:
             vars(self.progress),
             owner=self.training.owner,
             write=self.runtime.is_main,
+        )
+
+    def _finite(self, loss: float) -> float:
+        """The loss, refused where the training has diverged: nothing after that is of use."""
+        if math.isfinite(loss):
+            return loss
+        name = self.training.name
+        raise UserError(
+            f"{name}: the loss is {loss}: lower {name}.learning_rate (with --set) and delete "
+            f"{self.training.out} to begin anew, or raise trainer.precision to fp32"
         )
 
     def _count(self, batch: Sequence[AnySequence], epoch: Epoch) -> None:

@@ -16,8 +16,8 @@ from engine.model.recognizer import without
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
 from training.banks import face_bank, voice_bank
+from training.compact_corpora import CompactCorpora
 from training.compose import Banks, compose, drop_modalities, solo_sequences
-from training.corpora import Corpora
 from training.datasets.corpus import Corpus
 from training.datasets.dialogues import Dialogue
 from training.datasets.fer2013 import read_fer2013
@@ -157,7 +157,7 @@ class Sources:
     def _banks(self) -> Banks:
         """Voices of the training speakers, scored out of fold, and augmented training faces."""
         job = self._job
-        corpora, encoders = Corpora.below(job.data), load_encoders(job.spec, job.runs)
+        corpora, encoders = CompactCorpora.below(job.data), load_encoders(job.spec, job.runs)
         clips, _ = speaker_split(find_speech(corpora.speech))
         unseen = load_file(job.runs / "speech" / "out_of_fold.safetensors")
         faces = read_fer2013(corpora.faces, usage="Training")

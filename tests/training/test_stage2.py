@@ -224,6 +224,15 @@ def test_balanced_classes_change_the_loss(fresh: Callable[[str], Job]) -> None:
     assert losses["none"] != pytest.approx(losses["balanced"], abs=1e-6)
 
 
+def test_a_training_that_diverges_is_stopped(fresh: Callable[[str], Job]) -> None:
+    """A loss that is no number is an error with the way out, not an epoch of nonsense."""
+    settings = {"composed_epochs": 0, "clip_epochs": 0, "learning_rate": 1e30}
+    job = fresh("diverged")
+    recipe = job.recipe.with_settings(stage1={"epochs": 0}, stage2=settings)
+    with pytest.raises(UserError, match=r"stage2: the loss is nan: lower stage2\.learning_rate"):
+        stage2.train(dataclasses.replace(job, recipe=recipe))
+
+
 def test_a_corpus_without_clips_has_no_clip_epochs(
     fresh: Callable[[str], Job], tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from stream.errors import UserError
 
 
 @dataclass(frozen=True)
-class Corpora:
+class CompactCorpora:
     """Paths of what the compact bundle is trained on."""
 
     meld_train: Path
@@ -24,7 +24,7 @@ class Corpora:
     """Folder below which the speech corpora are found by file name."""
 
     @classmethod
-    def below(cls, folder: Path) -> Corpora:
+    def below(cls, folder: Path) -> CompactCorpora:
         """The layout of docs/data.md: `meld/`, `fer2013/` and speech corpora in one folder.
 
         Raises:
