@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from safetensors.torch import load_file
 
+from engine.model.encoders import Encoders
 from engine.model.prompt import PromptBuilder
 from engine.model.recognizer import without
 from engine.model.spec import ModelSpec
@@ -69,41 +70,41 @@ class Sources:
         self._prompt = prompt
         self._runtime = runtime
         self.corpus = corpus
+        # Of this object, not of the class: an ablation makes one for every training.
+        self.clips = functools.cache(self._clips)
+        self.described = functools.cache(self._described)
 
     def words(self, split: str) -> list[TrainingSequence]:
         """Dialogues with words alone."""
         labels = self._job.spec.labels
         return self._fit([text_sequence(dialogue, labels) for dialogue in self._dialogues(split)])
 
-    @functools.cached_property
-    def clips(self) -> Callable[[str], list[TrainingSequence]]:
-        """Of a split: dialogues with their own pictures and sound, as in the paper."""
-        job = self._job
-        encoders = load_encoders(job.spec, job.runs).to(self._runtime.device)
-        trained = job.recipe.settings.stage2.encoder_learning_rate > 0
+    def _clips(self, split: str) -> list[TrainingSequence]:
+        """Dialogues of a split with their own pictures and sound, as in the paper.
 
-        @functools.cache
-        def of(split: str) -> list[TrainingSequence]:
-            dialogues = self._dialogues(split)
-            if not any(u.clip for dialogue in dialogues for u in dialogue.utterances):
-                raise UserError(
-                    f"{job.corpus_folder} has no clips of its {split} split, and the recipe's "
-                    "stage2.clip_epochs needs them: see docs/data.md for where they belong"
-                )
-            # Each process encodes a part into the cache, then all read everything from there.
-            if self._runtime.processes > 1:
-                encode_dialogues(self._runtime.share(dialogues), encoders, job.cache, job.jobs)
-                self._runtime.wait()
-            turns = encode_dialogues(dialogues, encoders, job.cache, job.jobs)
-            keys = clip_keys(dialogues, job.spec, job.cache) if trained else [()] * len(dialogues)
-            return self._fit(
-                [
-                    TrainingSequence(own, label_targets(dialogue, job.spec.labels), clips)
-                    for dialogue, own, clips in zip(dialogues, turns, keys, strict=True)
-                ]
+        Raises:
+            UserError: the split has no clips.
+        """
+        job, runtime, dialogues = self._job, self._runtime, self._dialogues(split)
+        encoders = self._encoders
+        if not any(u.clip for dialogue in dialogues for u in dialogue.utterances):
+            raise UserError(
+                f"{job.corpus_folder} has no clips of its {split} split, and the recipe's "
+                "stage2.clip_epochs needs them: see docs/data.md for where they belong"
             )
-
-        return of
+        # Each process encodes a part into the cache, then all read everything from there.
+        if runtime.processes > 1:
+            encode_dialogues(runtime.share(dialogues), encoders, job.cache, job.jobs)
+            runtime.wait()
+        turns = encode_dialogues(dialogues, encoders, job.cache, job.jobs)
+        trained = job.recipe.settings.stage2.encoder_learning_rate > 0
+        keys = clip_keys(dialogues, job.spec, job.cache) if trained else [()] * len(dialogues)
+        return self._fit(
+            [
+                TrainingSequence(own, label_targets(dialogue, job.spec.labels), clips)
+                for dialogue, own, clips in zip(dialogues, turns, keys, strict=True)
+            ]
+        )
 
     def dropped_clips(self, rng: random.Random) -> list[TrainingSequence]:
         """Training clips with modalities dropped at random."""
@@ -121,8 +122,7 @@ class Sources:
             *self._ablated(solo_sequences(self._banks, stage.solo_sequences, rng)),
         ]
 
-    @functools.cache  # noqa: B019 - there is one object of this class in a process
-    def described(self, split: str) -> list[DescribedSequence]:
+    def _described(self, split: str) -> list[DescribedSequence]:
         """Dialogues with placeholders and descriptions, for stage 1.
 
         Raises:
@@ -152,6 +152,10 @@ class Sources:
     def descriptions(self) -> Path:
         """The teacher's file."""
         return getattr(self._job.options, "descriptions", None) or self._job.runs / DESCRIPTIONS
+
+    @functools.cached_property
+    def _encoders(self) -> Encoders:
+        return load_encoders(self._job.spec, self._job.runs).to(self._runtime.device)
 
     @functools.cached_property
     def _banks(self) -> Banks:
