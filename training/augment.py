@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import math
 
+import cv2
+import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+DEGRADED = 0.25
+"""Share of the pictures that are given each kind of poor quality."""
+
 
 def augment_faces(faces: Tensor, generator: Generator, side: int | None = None) -> Tensor:
-    """Random mirror, rotation, scale, shift, light and occlusion of (B, C, S, S) pictures.
+    """Random mirror, rotation, scale, shift, light, blur, codec, noise and occlusion of pictures.
+
+    The shift and the scale are those of a detector's box, which trembles by a tenth of its
+    side (`training.measure_framing`).
 
     Args:
-        faces: pixels in [0, 1].
+        faces: (B, C, S, S) pixels in [0, 1].
         generator: source of all randomness.
         side: output side in pixels; the input's by default.
 
@@ -26,6 +34,7 @@ def augment_faces(faces: Tensor, generator: Generator, side: int | None = None) 
     side = side or faces.shape[-1]
     faces = _move(faces, generator, side)
     faces = _relight(faces, generator)
+    faces = _degrade(faces, generator)
     return _occlude(faces, generator)
 
 
@@ -55,6 +64,28 @@ def _relight(faces: Tensor, generator: Generator) -> Tensor:
     brightness = _uniform(generator, len(faces), -0.15, 0.15).view(shape)
     mean = faces.mean(dim=(1, 2, 3), keepdim=True)
     return ((faces - mean) * contrast + mean + brightness).clamp(0, 1)
+
+
+def _degrade(faces: Tensor, generator: Generator) -> Tensor:
+    """A far face (few pixels), the blocks of a codec, the grain of a dark room."""
+    count, side = len(faces), faces.shape[-1]
+    pixels = np.ascontiguousarray((faces * 255).round().byte().permute(0, 2, 3, 1).numpy())
+    chance = torch.rand(count, 2, generator=generator)
+    coarse = _uniform(generator, count, 0.4, 0.8)
+    quality = torch.randint(15, 70, (count,), generator=generator)
+    for row in range(count):
+        if chance[row, 0] < DEGRADED:
+            few = max(8, round(side * float(coarse[row])))
+            small = cv2.resize(pixels[row], (few, few), interpolation=cv2.INTER_AREA)
+            large = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
+            pixels[row] = large.reshape(pixels[row].shape)
+        if chance[row, 1] < DEGRADED:
+            options = [cv2.IMWRITE_JPEG_QUALITY, int(quality[row])]
+            coded = cv2.imencode(".jpg", pixels[row], options)[1]
+            pixels[row] = cv2.imdecode(coded, cv2.IMREAD_UNCHANGED).reshape(pixels[row].shape)
+    grain = _uniform(generator, count, -0.12, 0.04).clamp_min(0).view(count, 1, 1, 1)
+    noise = torch.randn(faces.shape, generator=generator) * grain
+    return (torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 + noise).clamp(0, 1)
 
 
 def _occlude(faces: Tensor, generator: Generator) -> Tensor:

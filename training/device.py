@@ -10,3 +10,12 @@ def scoring_device() -> tuple[torch.device, torch.dtype]:
     if torch.cuda.is_available():
         return torch.device("cuda"), torch.bfloat16
     return torch.device("cpu"), torch.float32
+
+
+def has_fast_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 faster than float32 (AVX-512 BF16 or AMX).
+
+    A DenseNet trains 1.8 times and LoRA 1.6 times as fast with it on AMD's Zen 4.
+    """
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch has no public name
+    return any(getattr(torch.cpu, name, bool)() for name in probes)

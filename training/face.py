@@ -29,6 +29,7 @@ from engine.model.spec import VideoSpec
 from training.augment import augment_faces
 from training.checkpoint import load_checkpoint, save_checkpoint, write_tensors
 from training.datasets.fer2013 import Fer2013, read_fer2013
+from training.device import has_fast_bf16
 from training.progress import console, progress_bar
 from training.script import Job, run_script, script_parser
 
@@ -37,8 +38,8 @@ from training.script import Job, run_script, script_parser
 class FaceTraining:
     """Hyper-parameters; FERPlus's authors do not fix them, these are ours."""
 
-    epochs: int = 13
-    small_epochs: int = 8
+    epochs: int = 30
+    small_epochs: int = 18
     """Of these, the first ones at two thirds of the size."""
     batch_size: int = 64
     learning_rate: float = 0.1
@@ -71,6 +72,7 @@ def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out
     faces = torch.from_numpy(data.images[usable])
     votes = torch.from_numpy(data.votes[usable]).float()
     steps = math.ceil(len(faces) / options.batch_size)
+    fast = has_fast_bf16()
     with progress_bar() as bar:
         for epoch in range(first, options.epochs):
             task = bar.add_task(f"face epoch {epoch + 1}/{options.epochs}", total=steps, note="")
@@ -85,7 +87,9 @@ def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out
                     group["lr"] = options.learning_rate * rate
                 pixels = augment_faces(faces[chosen].unsqueeze(1) / 255, generator, side)
                 pixels = ((pixels - spec.mean) / spec.std).to(memory_format=torch.channels_last)
-                loss = functional.cross_entropy(model(pixels), votes[chosen])
+                with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+                    logits = model(pixels)
+                loss = functional.cross_entropy(logits.float(), votes[chosen])
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()

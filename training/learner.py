@@ -18,6 +18,7 @@ from engine.model.model import EmotionModel, add_lora, load_base
 from export.models import resolve
 from stream.errors import UserError
 from training.checkpoint import gathered, write_tensors
+from training.device import has_fast_bf16
 from training.objectives import Objectives
 from training.recipe import Recipe
 
@@ -74,6 +75,8 @@ def owner(recipe: Recipe, stage: str, seed: int, start: Path | None = None) -> s
         "precision": recipe.settings.trainer.precision,
         "quantization": recipe.settings.trainer.quantization,
     }
+    if recipe.settings.pretune.epochs:
+        parts["pretune"] = repr(recipe.settings.pretune)
     if start is not None:
         parts["start"] = hashlib.sha256((start / LORA).read_bytes()).hexdigest()
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -117,9 +120,20 @@ def load_lora(objectives: Objectives, path: Path) -> None:
 
 def _load(recipe: Recipe) -> tuple[Any, Any]:
     trainer = recipe.settings.trainer
-    dtype = DTYPES[trainer.precision]
+    dtype = _dtype(trainer.precision)
     quantization = _four_bit(dtype) if trainer.quantization == "4bit" else None
-    return load_base(resolve(recipe.spec.llm.base), dtype, quantization)
+    llm, tokenizer = load_base(resolve(recipe.spec.llm.base), dtype, quantization)
+    if dtype == torch.bfloat16 and not torch.cuda.is_available():
+        # The fused attention of CPUs is slow in bfloat16: a sixth of the time of an update.
+        llm.set_attn_implementation("eager")
+    return llm, tokenizer
+
+
+def _dtype(precision: str) -> torch.dtype:
+    if precision == "auto":
+        fast = torch.cuda.is_available() or has_fast_bf16()
+        return torch.bfloat16 if fast else torch.float32
+    return DTYPES[precision]
 
 
 def _four_bit(dtype: torch.dtype) -> BitsAndBytesConfig:

@@ -51,11 +51,19 @@ def require_finished(folder: Path, owner: str) -> None:
             f"{folder} is not finished: run python -m training.{folder.name} with the same "
             "recipe; it goes on where it was"
         )
-    if json.loads(path.read_text(encoding="utf-8")).get("owner") != owner:
+    if not is_finished(folder, owner):
         raise UserError(
             f"{folder} was trained with another recipe, seed or spec: give that one, or another "
             "--runs, or delete the folder to train it again"
         )
+
+
+def is_finished(folder: Path, owner: str) -> bool:
+    """Whether a folder has all of just this training."""
+    path = folder / FINISHED
+    return path.exists() and bool(
+        json.loads(path.read_text(encoding="utf-8")).get("owner") == owner
+    )
 
 
 def join_provenance(folders: list[Path]) -> dict[str, Any]:

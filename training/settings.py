@@ -12,10 +12,11 @@ from engine.model.spec import MODALITIES
 from engine.model.typed import require
 from training.describe.description import PARTS
 
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("auto", "fp32", "bf16")
 QUANTIZATIONS = ("none", "4bit")
 TEACHERS = ("none", "measured", "vision", "server")
 CLASS_WEIGHTS = ("none", "balanced")
+PRETUNING_CORPORA = ("goemotions", "dailydialog")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class TrainerSettings:
     """How both stages run on the machine."""
 
     precision: str = "fp32"
-    """Of the base LLM and the forward pass; LoRA and adapters are kept in fp32."""
+    """Of the base LLM and the forward pass; LoRA and adapters are kept in fp32. `auto`: bf16 on
+    GPUs and on processors that are fast with it, else fp32."""
     quantization: str = "none"
     """`4bit`: QLoRA (Dettmers et al., 2023), where bitsandbytes is installed."""
     accumulate: int = 1
@@ -65,6 +67,31 @@ class TrainerSettings:
         require(self.quantization in QUANTIZATIONS, f"trainer.quantization: {known}")
         require(self.accumulate >= 1, "trainer.accumulate: at least 1")
         require(self.save_every >= 1, "trainer.save_every: at least 1")
+
+
+@dataclass(frozen=True)
+class Pretuning:
+    """Emotions in the words of other corpora, before both stages."""
+
+    epochs: int = 0
+    corpora: tuple[str, ...] = ("goemotions",)
+    """Of `goemotions` and `dailydialog`, whose labels are MELD's."""
+    per_label: int = 4000
+    """Comments of a label at most: most of GoEmotions is joy and neutral."""
+    turns: int = 8
+    """Unrelated comments that are read together."""
+    batch_tokens: int = 1400
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        """Refuse corpora with other labels."""
+        known = " or ".join(PRETUNING_CORPORA)
+        require(set(self.corpora) <= set(PRETUNING_CORPORA), f"pretune.corpora: {known}")
+        require(len(self.corpora) > 0, f"pretune.corpora: name one, {known}")
+        require(self.per_label >= 1, "pretune.per_label: at least 1")
+        require(self.turns >= 1, "pretune.turns: at least 1")
+        _check_common(self, "pretune")
 
 
 @dataclass(frozen=True)
@@ -113,6 +140,11 @@ class Stage2Training:
     """Single-stage: no stage 1; its descriptions are learned beside the emotions."""
     class_weights: str = "none"
     """`balanced`: the loss of a turn is divided by how frequent its label is."""
+    noisy_share: float = 0.0
+    """Share of the dialogues whose words are as a speech recogniser writes them: lower case, no
+    punctuation, wrong words (`training.transcription_noise`)."""
+    noise_rate: float = 0.2
+    """Word errors per word of these dialogues, at most."""
 
     def __post_init__(self) -> None:
         """Refuse schedules that train nothing."""
@@ -125,6 +157,8 @@ class Stage2Training:
         removed = set(self.without)
         some_left = removed < set(MODALITIES)
         require(some_left, f"stage2.without: some of {', '.join(MODALITIES)}, not all")
+        require(0 <= self.noisy_share <= 1, "stage2.noisy_share: 0 to 1")
+        require(0 <= self.noise_rate <= 1, "stage2.noise_rate: 0 to 1")
         known = " or ".join(CLASS_WEIGHTS)
         require(self.class_weights in CLASS_WEIGHTS, f"stage2.class_weights: {known}")
         _check_common(self, "stage2")
@@ -169,13 +203,14 @@ class Settings:
 
     encoders: EncoderSettings = field(default_factory=EncoderSettings)
     teacher: TeacherSettings = field(default_factory=TeacherSettings)
+    pretune: Pretuning = field(default_factory=Pretuning)
     stage1: Stage1Training = field(default_factory=Stage1Training)
     stage2: Stage2Training = field(default_factory=Stage2Training)
     dropout: Dropout = field(default_factory=Dropout)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
 
 
-def _check_common(stage: Stage1Training | Stage2Training, name: str) -> None:
+def _check_common(stage: Pretuning | Stage1Training | Stage2Training, name: str) -> None:
     require(stage.epochs >= 0, f"{name}.epochs: 0 or more")
     require(stage.batch_tokens >= 1, f"{name}.batch_tokens: at least 1")
     require(stage.learning_rate > 0, f"{name}.learning_rate: more than 0")

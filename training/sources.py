@@ -37,6 +37,7 @@ from training.sequences import (
     label_targets,
     text_sequence,
 )
+from training.transcription_noise import degrade_dialogue
 
 DESCRIPTIONS = "descriptions.jsonl"
 """Below the runs folder, where `training.run` has the teacher write."""
@@ -76,8 +77,21 @@ class Sources:
 
     def words(self, split: str) -> list[TrainingSequence]:
         """Dialogues with words alone."""
+        return self._words(self._dialogues(split))
+
+    def heard_words(self, rng: random.Random) -> list[TrainingSequence]:
+        """Training dialogues with words alone, some as a speech recogniser writes them."""
+        return self._words([self._heard(one, rng) for one in self._dialogues("train")])
+
+    def _words(self, dialogues: Sequence[Dialogue]) -> list[TrainingSequence]:
         labels = self._job.spec.labels
-        return self._fit([text_sequence(dialogue, labels) for dialogue in self._dialogues(split)])
+        return self._fit([text_sequence(dialogue, labels) for dialogue in dialogues])
+
+    def _heard(self, dialogue: Dialogue, rng: random.Random) -> Dialogue:
+        settings = self._job.recipe.settings.stage2
+        if rng.random() >= settings.noisy_share:
+            return dialogue
+        return degrade_dialogue(dialogue, rng.uniform(0, settings.noise_rate), rng)
 
     def _clips(self, split: str) -> list[TrainingSequence]:
         """Dialogues of a split with their own pictures and sound, as in the paper.
@@ -116,7 +130,9 @@ class Sources:
         stage, dropout = self._job.recipe.settings.stage2, self._job.recipe.settings.dropout
         dialogues = self._dialogues("train")
         chosen = rng.sample(dialogues, round(len(dialogues) * stage.composed_share))
-        sequences = self._fit([compose(dialogue, self._banks, rng) for dialogue in chosen])
+        sequences = self._fit(
+            [compose(self._heard(dialogue, rng), self._banks, rng) for dialogue in chosen]
+        )
         return [
             *(drop_modalities(sequence, dropout, rng) for sequence in sequences),
             *self._ablated(solo_sequences(self._banks, stage.solo_sequences, rng)),

@@ -32,11 +32,13 @@ class Stage:
     """Writes the result; told whether this process is the one that writes."""
     start: Path | None = None
     """Folder of the stage before, whose LoRA it goes on with."""
+    out: Path | None = None
+    """Folder of its weights; the stage's own below the runs where it is not given."""
 
 
 def run_stage(job: Job, stage: Stage, runtime: Runtime) -> None:
     """Train, log, and write down how the weights came about."""
-    recipe, out = job.recipe, job.runs / stage.name
+    recipe, out = job.recipe, stage.out or job.runs / stage.name
     training = Training(
         name=stage.name,
         objectives=stage.objectives,

@@ -22,6 +22,7 @@ from training.dev import dev_log_likelihood
 from training.learner import build_learner, lora_parameters, save_learned
 from training.loop import Epoch
 from training.plan import print_plan
+from training.pretune import pretuned
 from training.runtime import Runtime
 from training.schedule import Group
 from training.script import Job, run_script, script_parser
@@ -41,7 +42,7 @@ def train(job: Job) -> None:
     corpus = job.open_corpus()  # a wrong folder is found before a large model is loaded
     torch.manual_seed(job.seed)
     runtime = Runtime(recipe.settings.trainer, out)
-    objectives = build_learner(recipe)
+    objectives = build_learner(recipe, start=pretuned(job))
     objectives.model.fusion.requires_grad_(False)  # its tokens come with stage 2
     sources = Sources(job, corpus, objectives.model.prompt, runtime)
     described = sources.described("dev")

@@ -32,6 +32,7 @@ from training.learner import LORA, build_learner, lora_parameters, owner, save_l
 from training.loop import Epoch
 from training.objectives import Objectives, balanced_weights
 from training.plan import print_plan
+from training.pretune import pretuned
 from training.provenance import require_finished
 from training.runtime import Runtime
 from training.schedule import Group
@@ -54,7 +55,7 @@ def train(job: Job) -> None:
         names = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items()))
         runtime.say(f"context alone, since the recipe has no such label: {names}")
     start = stage1_result(job)
-    objectives = build_learner(recipe, start=start)
+    objectives = build_learner(recipe, start=start or pretuned(job))
     objectives.placeholders.requires_grad_(settings.joint)  # else real tokens take their place
     if settings.encoder_learning_rate:
         encoders = load_encoders(job.spec, job.runs, frozen=False)
@@ -148,7 +149,7 @@ def groups_of(objectives: Objectives, stage: Stage2Training) -> list[Group]:
 def epochs_of(stage: Stage2Training, sources: Sources) -> list[Epoch]:
     """Text, then composed, then clips; the best of the last kind is kept."""
     kinds: list[tuple[str, int, Callable[[random.Random], Sequence[AnySequence]]]] = [
-        ("words", stage.text_epochs, lambda rng: sources.words("train")),
+        ("words", stage.text_epochs, sources.heard_words),
         ("composed", stage.composed_epochs, sources.composed),
         ("clips", stage.clip_epochs, sources.dropped_clips),
     ]

@@ -8,7 +8,9 @@ from types import MappingProxyType
 
 from stream.errors import UserError
 from training.datasets.corpus import Corpus, find_tables, require_folder, wrong_layout
+from training.datasets.dailydialog import open_dailydialog
 from training.datasets.emorynlp import read_emorynlp
+from training.datasets.goemotions import open_goemotions
 from training.datasets.iemocap import open_iemocap
 from training.datasets.labels import EMORYNLP_LABELS
 from training.datasets.manifest import open_manifest
@@ -50,6 +52,8 @@ CORPORA: Mapping[str, Callable[[Path], Corpus]] = MappingProxyType(
         "meld": open_meld,
         "iemocap": open_iemocap,
         "emorynlp": open_emorynlp,
+        "goemotions": open_goemotions,
+        "dailydialog": open_dailydialog,
         "manifest": open_manifest,
     }
 )

@@ -109,6 +109,24 @@ EMORYNLP_TO_MELD: Mapping[str, str | None] = MappingProxyType(
 )
 """None where MELD has no counterpart: evaluation leaves those out and counts them."""
 
+DAILYDIALOG_TO_MELD: Mapping[str, str] = MappingProxyType(
+    {
+        "neutral": "neutral",
+        "happiness": "joy",
+        "happy": "joy",
+        "excited": "joy",
+        "surprise": "surprise",
+        "surprised": "surprise",
+        "anger": "anger",
+        "angry": "anger",
+        "sadness": "sadness",
+        "sad": "sadness",
+        "disgust": "disgust",
+        "fear": "fear",
+    }
+)
+"""DailyDialog's emotions, and the few words beside them that RECCON's copy has."""
+
 IEMOCAP_LABELS = ("happy", "sad", "neutral", "angry", "excited", "frustrated")
 """The six classes that IEMOCAP's papers report, excited apart from happy."""
 
@@ -117,6 +135,8 @@ CORPUS_LABELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "meld": MELD_LABELS,
         "iemocap": IEMOCAP_LABELS,
         "emorynlp": EMORYNLP_LABELS,
+        "goemotions": MELD_LABELS,
+        "dailydialog": MELD_LABELS,
     }
 )
 """Labels of the conversation corpora, in the order of their indices."""

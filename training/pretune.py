@@ -1,0 +1,172 @@
+"""Emotion pre-tuning: what the words of other corpora say, before the conversations of the recipe.
+
+    python -m training.pretune compact --data FOLDER
+
+A conversation corpus is small and its rare emotions are rarer still. GoEmotions' comments,
+as many of each label as `pretune.per_label`, are read in dialogues of eight unrelated
+speakers; DailyDialog is read as it is. All have MELD's seven labels, so recipes of every
+corpus and every seed start from the same LoRA, which is kept with the features in `--cache`.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from engine.model.spec import ModelSpec, flat_instruction
+from training.datasets.corpora import open_corpus
+from training.datasets.dialogues import Dialogue
+from training.datasets.labels import MELD_LABELS
+from training.dev import dev_weighted_f1
+from training.learner import LORA, build_learner, lora_parameters, owner, save_learned
+from training.loop import Epoch
+from training.objectives import Objectives
+from training.provenance import FINISHED, is_finished
+from training.recipe import Recipe
+from training.runtime import Runtime
+from training.schedule import Group
+from training.script import Job, run_script, script_parser
+from training.sequences import TrainingSequence, in_context, text_sequence
+from training.settings import Settings
+from training.stage import Stage, run_stage
+
+NAME = "pretune"
+DEV_DIALOGUES = 200
+"""Of the dev splits, that an epoch is scored on."""
+
+
+def train(job: Job) -> Path:
+    """Pre-tune, unless the same was done before; returns the folder of the LoRA."""
+    job = _shared(job)
+    out = folder_of(job)
+    if is_finished(out, owner(job.recipe, NAME, job.seed)):
+        return out
+    settings = job.recipe.settings.pretune
+    dialogues = {split: _dialogues(job, split) for split in ("train", "dev")}
+    torch.manual_seed(job.seed)
+    runtime = Runtime(job.recipe.settings.trainer, out)
+    objectives = build_learner(job.recipe)
+    objectives.model.fusion.requires_grad_(False)
+    objectives.placeholders.requires_grad_(False)
+    dev_sequences = _sequences(dialogues["dev"][:DEV_DIALOGUES], objectives)
+
+    def dev(wrapped: nn.Module, runtime: Runtime) -> float:
+        return dev_weighted_f1(wrapped, objectives, dev_sequences, runtime)
+
+    epochs = [
+        Epoch(
+            name=f"pre-tuning {number}/{settings.epochs}",
+            sequences=lambda rng: _sequences(dialogues["train"], objectives),
+            batch_tokens=settings.batch_tokens,
+            frozen_inputs=True,
+        )
+        for number in range(1, settings.epochs + 1)
+    ]
+    group = Group(
+        lora_parameters(objectives), settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    stage = Stage(
+        name=NAME,
+        objectives=objectives,
+        groups=[group],
+        epochs=epochs,
+        dev=dev,
+        save=lambda write: save_learned(objectives, out, write=write),
+        out=out,
+    )
+    run_stage(job, stage, runtime)
+    return out
+
+
+def pretuned(job: Job) -> Path | None:
+    """Folder of the LoRA that the recipe's stages start from; None without pre-tuning."""
+    return train(job) if job.recipe.settings.pretune.epochs else None
+
+
+def folder_of(job: Job) -> Path:
+    """Where a pre-tuning is kept, by what it was made with."""
+    return job.cache / f"{NAME}-{owner(_shared(job).recipe, NAME, 1)[:12]}"
+
+
+def _shared(job: Job) -> Job:
+    """The job with what recipes and seeds differ in taken out."""
+    spec, settings = job.recipe.spec, job.recipe.settings
+    prompt = replace(spec.prompt, instruction=flat_instruction(MELD_LABELS))
+    recipe = Recipe(
+        NAME,
+        NAME,
+        ModelSpec(NAME, llm=spec.llm, prompt=prompt),
+        Settings(pretune=settings.pretune, trainer=settings.trainer),
+    )
+    return replace(job, recipe=recipe, seed=1)
+
+
+def _dialogues(job: Job, split: str) -> list[Dialogue]:
+    """Of all corpora, in random order: conversations as they are, single comments together."""
+    settings, rng = job.recipe.settings.pretune, random.Random(f"{NAME}/{split}")
+    found: list[Dialogue] = []
+    for name in settings.corpora:
+        dialogues = open_corpus(name, job.data / name).splits[split]
+        if max(len(one.utterances) for one in dialogues) > 1:
+            found += dialogues
+        else:
+            found += gather(balanced(dialogues, settings.per_label, rng), settings.turns, rng)
+    rng.shuffle(found)
+    return found
+
+
+def balanced(comments: Iterable[Dialogue], per_label: int, rng: random.Random) -> list[Dialogue]:
+    """At most so many comments of each label, in random order; none without a label."""
+    shuffled = [one for one in comments if one.utterances[0].emotion]
+    rng.shuffle(shuffled)
+    counts: Counter[str] = Counter()
+    chosen = []
+    for comment in shuffled:
+        counts[comment.utterances[0].emotion] += 1
+        if counts[comment.utterances[0].emotion] <= per_label:
+            chosen.append(comment)
+    return chosen
+
+
+def gather(comments: Sequence[Dialogue], turns: int, rng: random.Random) -> list[Dialogue]:
+    """Dialogues of `turns` unrelated comments, those of like length together.
+
+    The instruction is read once for all of them, and a turn learns to stand on its own where
+    those before it are about something else.
+    """
+    ordered = sorted(comments, key=lambda one: (len(one.utterances[0].text), rng.random()))
+    groups = [ordered[start : start + turns] for start in range(0, len(ordered), turns)]
+    return [
+        Dialogue(group[0].id, tuple(comment.utterances[0] for comment in group)) for group in groups
+    ]
+
+
+def _sequences(dialogues: Sequence[Dialogue], objectives: Objectives) -> list[TrainingSequence]:
+    prompt = objectives.model.prompt
+    return [
+        part for one in dialogues for part in in_context(text_sequence(one, MELD_LABELS), prompt)
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and pre-tune."""
+    needs = "the corpora that the recipe's pretune.corpora names"
+    return run_script(script_parser("training.pretune", __doc__, needs=needs), arguments, _run)
+
+
+def _run(job: Job) -> None:
+    if not job.recipe.settings.pretune.epochs:
+        print(f"recipe {job.recipe.name} has no pre-tuning: --set pretune.epochs=1 gives it one")
+        return
+    print(f"LoRA in {train(job) / LORA}; {FINISHED} says what it was made with")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
