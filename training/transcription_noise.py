@@ -20,7 +20,8 @@ SUBSTITUTIONS, DELETIONS = 0.60, 0.25
 _ALIKE = (
     "their there they're the", "to too two do", "your you're you", "its it's is", "an and in on",
     "are our or her", "know no now", "knew new", "then than that", "were we're where wear", "a uh",
-    "of off have", "for four from", "here hear her", "right write", "would wood could", "by bye buy",
+    "of off have", "for four from", "here hear her", "right write",
+    "would wood could", "by bye buy",
     "our hour are", "so sew see", "what but well", "he his she", "was wasn't what", "him them hem",
     "i'm am him", "i'll all", "i oh", "can can't come", "want won't went", "don't dont done",
     "did didn't do", "this these his", "my mine by", "me we be", "it at", "with when", "who how",
@@ -29,7 +30,8 @@ _ALIKE = (
     "like liked light", "just does", "really rarely", "think thing thank", "about a", "not now",
     "out at", "if is", "up of", "get got", "go going", "gonna going", "wanna want", "as is has",
     "had have has", "been bin", "some son", "because cause", "very fairy", "why way", "great grey",
-    "love of", "nice ice", "thing think", "look lock", "guy guys", "see sea", "let lets", "tell till",
+    "love of", "nice ice", "thing think", "look lock", "guy guys", "see sea", "let lets",
+    "tell till",
 )  # fmt: skip
 """Words that are heard for one another."""
 _INSERTED = ("a", "the", "and", "i", "uh", "to", "it", "is", "you", "of")

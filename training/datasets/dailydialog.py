@@ -75,4 +75,4 @@ def _joined(text: str) -> str:
     """Words and marks as people write them: DailyDialog has spaces before its punctuation."""
     for mark in (".", ",", "?", "!", ";", ":"):
         text = text.replace(f" {mark}", mark)
-    return text.replace(" ’ ", "’").replace(" ' ", "'")
+    return text.replace(" \u2019 ", "\u2019").replace(" ' ", "'")
