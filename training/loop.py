@@ -143,9 +143,10 @@ class _Loop:
             task = bar.add_task(epoch.name, total=len(batches), note="")
             for start in range(progress.batches, len(batches), size):
                 bar.update(task, completed=start)
-                done = (progress.epoch + start / len(batches)) / len(training.epochs)
-                set_learning_rates(self.optimizer, done)
                 part = batches[start : start + size]
+                middle = start + len(part) / 2  # at its start the first update's rate were zero
+                done = (progress.epoch + middle / len(batches)) / len(training.epochs)
+                set_learning_rates(self.optimizer, done)
                 loss = self.update(part, epoch)
                 progress.batches, progress.updates = start + len(part), progress.updates + 1
                 progress.losses = (progress.losses[0] + loss, progress.losses[1] + 1)

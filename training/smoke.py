@@ -75,6 +75,7 @@ def make_smoke(folder: Path, seed: int = 1) -> Smoke:
     data = folder / "data"
     _write_meld(data / "meld", "train", 12, random.Random(seed))
     _write_meld(data / "meld", "dev", 6, random.Random(seed + 1))
+    _write_comments(data / "goemotions", 24, random.Random(seed + 2))
     _write_faces(data / "fer2013" / "Training.parquet", 140, rng)
     _write_faces(data / "fer2013" / "PublicTest.parquet", 35, rng)
     for actor in (1, 2, 17):
@@ -145,6 +146,16 @@ def _write_meld(folder: Path, split: str, dialogues: int, rng: random.Random) ->
                     }
                 )
                 write_clip(clips / f"dia{dialogue}_utt{turn}.mp4", MELD_LABELS.index(emotion))
+
+
+def _write_comments(folder: Path, count: int, rng: random.Random) -> None:
+    """GoEmotions' files."""
+    folder.mkdir(parents=True)
+    (folder / "labels.txt").write_text("\n".join(MELD_LABELS) + "\n", encoding="utf-8")
+    for split in ("train", "dev"):
+        chosen = [rng.randrange(len(MELD_LABELS)) for _ in range(count)]
+        rows = [f"{WORDS[MELD_LABELS[label]]}\t{label}\t{i}\n" for i, label in enumerate(chosen)]
+        (folder / f"{split}.tsv").write_text("".join(rows), encoding="utf-8")
 
 
 def write_clip(path: Path, label: int, seconds: float = CLIP_SECONDS) -> None:

@@ -53,6 +53,8 @@ def run_stage(job: Job, stage: Stage, runtime: Runtime) -> None:
     )
     runtime.start_trackers(stage.name, getattr(recipe.settings, stage.name))
     progress = fit(training, runtime)
+    if not stage.epochs:  # nothing was left to learn: the result is where it started
+        training.save()
     if runtime.is_main:
         write_provenance(out, recipe, job.seed, progress, training.owner)
     runtime.close()

@@ -25,6 +25,7 @@ import torch
 from torch import nn
 
 from stream.errors import UserError
+from training import members
 from training.datasets.corpus import Corpus
 from training.dev import dev_weighted_f1
 from training.encoders import face_weights, load_encoders, speech_weights
@@ -46,6 +47,14 @@ from training.trainable_clips import TrainableClips
 
 def train(job: Job) -> None:
     """Train stage 2 of a recipe, from what stage 1 left below `runs` if it has one."""
+    start = stage1_result(job)
+    if job.recipe.settings.stage2.members > 1:
+        start = members.average(job, start, tune)
+    tune(job, start)
+
+
+def tune(job: Job, start: Path | None) -> None:
+    """Train the epochs of one model, from the LoRA in a folder or from the beginning."""
     recipe, settings, out = job.recipe, job.recipe.settings.stage2, job.runs / "stage2"
     corpus = job.open_corpus()  # a wrong folder is found before a large model is loaded
     unknown = unknown_emotions(corpus, job.spec.labels)
@@ -54,7 +63,6 @@ def train(job: Job) -> None:
     if unknown:
         names = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items()))
         runtime.say(f"context alone, since the recipe has no such label: {names}")
-    start = stage1_result(job)
     objectives = build_learner(recipe, start=start or pretuned(job))
     objectives.placeholders.requires_grad_(settings.joint)  # else real tokens take their place
     if settings.encoder_learning_rate:
@@ -107,6 +115,13 @@ def save(objectives: Objectives, out: Path, *, write: bool) -> None:
         objectives.trainable_clips.save(face_weights(out), speech_weights(out), write=write)
 
 
+def start_of(job: Job) -> Path | None:
+    """Folder of the LoRA that the last training of stage 2 began with; None for the base's."""
+    if job.recipe.settings.stage2.members > 1:
+        return job.runs / members.FOLDER
+    return stage1_result(job)
+
+
 def stage1_result(job: Job) -> Path | None:
     """Folder of the LoRA to go on with; None where the recipe has no stage 1.
 
@@ -131,9 +146,14 @@ def groups_of(objectives: Objectives, stage: Stage2Training) -> list[Group]:
     evidence = list(fusion.evidence_weights.parameters())
     known = {id(parameter) for parameter in evidence}
     adapters = [p for p in fusion.parameters() if id(p) not in known]
-    begin, decay = stage.text_epochs / stage.epochs, stage.weight_decay
+    averaged = stage.members > 1
+    begin = 0.0 if averaged else stage.text_epochs / stage.epochs
+    peak, decay = (
+        stage.averaged_learning_rate if averaged else stage.learning_rate,
+        stage.weight_decay,
+    )
     groups = [
-        Group(lora_parameters(objectives), stage.learning_rate, weight_decay=decay),
+        Group(lora_parameters(objectives), peak, weight_decay=decay),
         Group(adapters, stage.adapter_learning_rate, begin, decay),
         Group(evidence, stage.evidence_learning_rate, begin),
     ]
@@ -149,7 +169,7 @@ def groups_of(objectives: Objectives, stage: Stage2Training) -> list[Group]:
 def epochs_of(stage: Stage2Training, sources: Sources) -> list[Epoch]:
     """Text, then composed, then clips; the best of the last kind is kept."""
     kinds: list[tuple[str, int, Callable[[random.Random], Sequence[AnySequence]]]] = [
-        ("words", stage.text_epochs, sources.heard_words),
+        ("words", stage.text_epochs if stage.members == 1 else 0, sources.heard_words),
         ("composed", stage.composed_epochs, sources.composed),
         ("clips", stage.clip_epochs, sources.dropped_clips),
     ]
@@ -159,7 +179,7 @@ def epochs_of(stage: Stage2Training, sources: Sources) -> list[Epoch]:
             name=f"stage 2, {name} {number}/{count}",
             sequences=_joined(make, sources) if stage.joint else make,
             batch_tokens=stage.batch_tokens,
-            frozen_inputs=name == "words" and len(present) > 1 and not stage.joint,
+            frozen_inputs=name == "words" and not stage.joint,
             candidate=name == present[-1][0],
         )
         for name, count, make in present

@@ -1,0 +1,79 @@
+"""Several trainings of the text epochs, averaged."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from training import members, stage2
+from training.learner import FUSION, LORA
+from training.provenance import PROVENANCE
+from training.script import Job
+
+WORDS = {"members": 2, "text_epochs": 1, "composed_epochs": 0, "clip_epochs": 0}
+
+
+@pytest.fixture
+def job(tiny_job: Job, tmp_path: Path) -> Job:
+    """Words alone, from two seeds, without pre-tuning or stage 1."""
+    recipe = tiny_job.recipe.with_settings(
+        stage2=WORDS, stage1={"epochs": 0}, pretune={"epochs": 0}
+    )
+    for part in ("face", "speech"):
+        (tmp_path / part).symlink_to(tiny_job.runs / part)
+    return dataclasses.replace(tiny_job, recipe=recipe, runs=tmp_path)
+
+
+def test_mean() -> None:
+    """Each tensor is averaged, and stays in half precision."""
+    weights = [{"a": torch.tensor([one, 2.0]).half()} for one in (1.0, 3.0)]
+    mean = members.mean_of(weights)["a"]
+    assert mean.tolist() == [2.0, 2.0]
+    assert mean.dtype == torch.float16
+
+
+def test_seeds_differ(job: Job) -> None:
+    """No member of any seed of the whole has the seed of another."""
+    seeds = [
+        members.member_job(dataclasses.replace(job, seed=seed), number).seed
+        for seed in (1, 2, 3)
+        for number in (1, 2)
+    ]
+    assert len(set(seeds)) == 6
+
+
+def test_words_alone(job: Job) -> None:
+    """Where nothing follows, the result is the average of members that differ."""
+    stage2.train(job)
+    one, two = (load_file(job.runs / f"words/{number}/stage2" / LORA) for number in (1, 2))
+    result = load_file(job.runs / "stage2" / LORA)
+    name = next(key for key in one if "lora_B" in key)
+    assert not torch.equal(one[name], two[name])
+    torch.testing.assert_close(result[name], members.mean_of([one, two])[name])
+    assert (job.runs / "stage2" / FUSION).exists()
+    document = json.loads((job.runs / members.FOLDER / PROVENANCE).read_text())
+    assert [epoch["name"] for epoch in document["epochs"]] == ["stage 2, words 1/1"] * 2
+
+
+def test_goes_on_from_the_average(job: Job) -> None:
+    """Epochs with faces and voices start at the average, and have no words epoch again."""
+    recipe = job.recipe.with_settings(stage2={"composed_epochs": 1})
+    job = dataclasses.replace(job, recipe=recipe)
+    stage2.train(job)
+    assert stage2.start_of(job) == job.runs / members.FOLDER
+    document = json.loads((job.runs / "stage2" / PROVENANCE).read_text())
+    assert [epoch["name"] for epoch in document["epochs"]] == ["stage 2, composed 1/1"]
+
+
+def test_finished_members_are_kept(job: Job) -> None:
+    """A second call trains no member again."""
+    stage2.train(job)
+    paths = [job.runs / f"words/{number}/stage2" / LORA for number in (1, 2)]
+    written = [path.stat().st_mtime_ns for path in paths]
+    stage2.train(job)
+    assert [path.stat().st_mtime_ns for path in paths] == written

@@ -1,0 +1,56 @@
+"""A model soup: the text epochs from several seeds, their LoRA averaged.
+
+Averaging weights of trainings that start from the same point costs nothing live and is
+better than each of them (Wortsman et al., 2022, arXiv 2203.05482). What is learned after,
+faces and voices, goes on from the average.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from training.checkpoint import write_tensors
+from training.learner import LORA
+from training.progress import console
+from training.provenance import PROVENANCE, join_provenance
+from training.script import Job
+
+FOLDER = "words"
+"""Below the runs folder: the average, and the members in folders of their own."""
+
+
+def average(job: Job, start: Path | None, tune: Callable[[Job, Path | None], None]) -> Path:
+    """Train the members that are not trained yet; returns the folder of their average."""
+    out = job.runs / FOLDER
+    folders = []
+    for number in range(1, job.recipe.settings.stage2.members + 1):
+        member = member_job(job, number)
+        console.print(f"member {number} of {job.recipe.settings.stage2.members}")
+        tune(member, start)
+        folders.append(member.runs / "stage2")
+    write_tensors(out / LORA, mean_of([load_file(folder / LORA) for folder in folders]))
+    (out / PROVENANCE).write_text(json.dumps(join_provenance(folders), indent=2) + "\n")
+    return out
+
+
+def member_job(job: Job, number: int) -> Job:
+    """One member's: words alone, from a seed that no other member of any seed has."""
+    stage = job.recipe.settings.stage2
+    recipe = job.recipe.with_settings(stage2={"members": 1, "composed_epochs": 0, "clip_epochs": 0})
+    seed = (job.seed - 1) * stage.members + number
+    return replace(job, recipe=recipe, runs=job.runs / FOLDER / str(number), seed=seed)
+
+
+def mean_of(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of each tensor, in its own type."""
+    return {
+        name: torch.stack([one[name].float() for one in weights]).mean(0).to(first.dtype)
+        for name, first in weights[0].items()
+    }
