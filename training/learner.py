@@ -55,7 +55,14 @@ def lora_parameters(objectives: Objectives) -> list[nn.Parameter]:
     return [p for p in objectives.model.llm.parameters() if p.requires_grad]
 
 
-def owner(recipe: Recipe, stage: str, seed: int, start: Path | None = None) -> str:
+def owner(
+    recipe: Recipe,
+    stage: str,
+    seed: int,
+    start: Path | None = None,
+    *,
+    words_alone: bool = False,
+) -> str:
     """Identifies what a checkpoint belongs to: all of a recipe that changes a stage's weights.
 
     `trainer.accumulate` is not in it: the same on one process is another number on several.
@@ -65,12 +72,16 @@ def owner(recipe: Recipe, stage: str, seed: int, start: Path | None = None) -> s
         stage: `stage1` or `stage2`.
         seed: Of the training.
         start: Folder of the stage before, whose LoRA is gone on with.
+        words_alone: Whether of the spec nothing but labels, prompt and LLM matters.
     """
+    spec = {**recipe.spec.to_dict(), "name": ""}
+    if words_alone:
+        spec = {key: spec[key] for key in ("labels", "prompt", "llm")}
     parts = {
         "stage": stage,
         "seed": seed,
         "corpus": recipe.corpus,
-        "spec": {**recipe.spec.to_dict(), "name": ""},
+        "spec": spec,
         "settings": repr(getattr(recipe.settings, stage)) + repr(recipe.settings.dropout),
         "precision": recipe.settings.trainer.precision,
         "quantization": recipe.settings.trainer.quantization,

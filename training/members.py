@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from stream.errors import UserError
 from training.checkpoint import write_tensors
 from training.learner import LORA
 from training.progress import console
@@ -26,14 +27,14 @@ FOLDER = "words"
 """Below the runs folder: the average, and the members in folders of their own."""
 
 
-def average(job: Job, start: Path | None, tune: Callable[[Job, Path | None], None]) -> Path:
+def average(job: Job, start: Path | None, tune: Callable[..., None]) -> Path:
     """Train the members that are not trained yet; returns the folder of their average."""
     out = job.runs / FOLDER
     folders = []
     for number in range(1, job.recipe.settings.stage2.members + 1):
         member = member_job(job, number)
         console.print(f"member {number} of {job.recipe.settings.stage2.members}")
-        tune(member, start)
+        tune(member, start, member=True)
         folders.append(member.runs / "stage2")
     write_tensors(out / LORA, mean_of([load_file(folder / LORA) for folder in folders]))
     (out / PROVENANCE).write_text(json.dumps(join_provenance(folders), indent=2) + "\n")
@@ -41,8 +42,14 @@ def average(job: Job, start: Path | None, tune: Callable[[Job, Path | None], Non
 
 
 def member_job(job: Job, number: int) -> Job:
-    """One member's: words alone, from a seed that no other member of any seed has."""
+    """One member's: words alone, from a seed that no other member of any seed has.
+
+    Raises:
+        UserError: there is no such member.
+    """
     stage = job.recipe.settings.stage2
+    if not 1 <= number <= stage.members:
+        raise UserError(f"--member {number}: the recipe has members 1 to {stage.members}")
     recipe = job.recipe.with_settings(stage2={"members": 1, "composed_epochs": 0, "clip_epochs": 0})
     seed = (job.seed - 1) * stage.members + number
     return replace(job, recipe=recipe, runs=job.runs / FOLDER / str(number), seed=seed)

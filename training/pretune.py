@@ -46,7 +46,7 @@ def train(job: Job) -> Path:
     """Pre-tune, unless the same was done before; returns the folder of the LoRA."""
     job = _shared(job)
     out = folder_of(job)
-    if is_finished(out, owner(job.recipe, NAME, job.seed)):
+    if is_finished(out, _owner(job)):
         return out
     settings = job.recipe.settings.pretune
     dialogues = {split: _dialogues(job, split) for split in ("train", "dev")}
@@ -80,6 +80,7 @@ def train(job: Job) -> Path:
         dev=dev,
         save=lambda write: save_learned(objectives, out, write=write),
         out=out,
+        words_alone=True,
     )
     run_stage(job, stage, runtime)
     return out
@@ -92,7 +93,11 @@ def pretuned(job: Job) -> Path | None:
 
 def folder_of(job: Job) -> Path:
     """Where a pre-tuning is kept, by what it was made with."""
-    return job.cache / f"{NAME}-{owner(_shared(job).recipe, NAME, 1)[:12]}"
+    return job.cache / f"{NAME}-{_owner(_shared(job))[:12]}"
+
+
+def _owner(job: Job) -> str:
+    return owner(job.recipe, NAME, job.seed, words_alone=True)
 
 
 def _shared(job: Job) -> Job:

@@ -34,6 +34,8 @@ class Stage:
     """Folder of the stage before, whose LoRA it goes on with."""
     out: Path | None = None
     """Folder of its weights; the stage's own below the runs where it is not given."""
+    words_alone: bool = False
+    """Whether it learns from words only, and keeps nothing but LoRA."""
 
 
 def run_stage(job: Job, stage: Stage, runtime: Runtime) -> None:
@@ -48,7 +50,7 @@ def run_stage(job: Job, stage: Stage, runtime: Runtime) -> None:
         save=lambda: stage.save(runtime.is_main),
         settings=recipe.settings.trainer,
         out=out,
-        owner=owner(recipe, stage.name, job.seed, stage.start),
+        owner=owner(recipe, stage.name, job.seed, stage.start, words_alone=stage.words_alone),
         seed=job.seed,
     )
     runtime.start_trackers(stage.name, getattr(recipe.settings, stage.name))

@@ -48,12 +48,15 @@ from training.trainable_clips import TrainableClips
 def train(job: Job) -> None:
     """Train stage 2 of a recipe, from what stage 1 left below `runs` if it has one."""
     start = stage1_result(job)
+    if member := getattr(job.options, "member", None):
+        tune(members.member_job(job, member), start, member=True)
+        return
     if job.recipe.settings.stage2.members > 1:
         start = members.average(job, start, tune)
     tune(job, start)
 
 
-def tune(job: Job, start: Path | None) -> None:
+def tune(job: Job, start: Path | None, *, member: bool = False) -> None:
     """Train the epochs of one model, from the LoRA in a folder or from the beginning."""
     recipe, settings, out = job.recipe, job.recipe.settings.stage2, job.runs / "stage2"
     corpus = job.open_corpus()  # a wrong folder is found before a large model is loaded
@@ -84,6 +87,7 @@ def tune(job: Job, start: Path | None) -> None:
         dev=dev,
         save=lambda write: save(objectives, out, write=write),
         start=start,
+        words_alone=member,
     )
     run_stage(job, stage, runtime)
 
@@ -199,6 +203,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     needs = "the recipe's corpus; for composed epochs FER2013 and speech corpora"
     parser = script_parser("training.stage2", __doc__, needs=needs, plan=True)
     parser.add_argument("--descriptions", type=Path, help="of the teacher, for joint training")
+    parser.add_argument(
+        "--member",
+        type=int,
+        metavar="N",
+        help="train only member N of stage2.members: two side by side keep two cores busy",
+    )
     return run_script(parser, arguments, train, plan=print_plan)
 
 

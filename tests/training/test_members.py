@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from stream.errors import UserError
 from training import members, stage2
 from training.learner import FUSION, LORA
 from training.provenance import PROVENANCE
@@ -77,3 +79,22 @@ def test_finished_members_are_kept(job: Job) -> None:
     written = [path.stat().st_mtime_ns for path in paths]
     stage2.train(job)
     assert [path.stat().st_mtime_ns for path in paths] == written
+
+
+def test_one_member(job: Job) -> None:
+    """A member trained by itself is the one that the whole takes."""
+    alone = dataclasses.replace(job, options=argparse.Namespace(member=2))
+    stage2.train(alone)
+    path = job.runs / "words/2/stage2" / LORA
+    written = path.stat().st_mtime_ns
+    assert not (job.runs / "words/1").exists()
+    stage2.train(job)
+    assert path.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("member", [-1, 3])
+def test_no_such_member(job: Job, member: int) -> None:
+    """The message says which there are."""
+    alone = dataclasses.replace(job, options=argparse.Namespace(member=member))
+    with pytest.raises(UserError, match=f"--member {member}: the recipe has members 1 to 2"):
+        stage2.train(alone)
