@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ from engine.events import EmotionEvent, ModelInfo, build_event
 from engine.model.manifest import verify_bundle
 from engine.sinks import JsonlSink, MqttSink, Sink, embedded_broker
 from engine.sinks.without_text import WithoutText
-from engine.worker import Recognized, Recognizer, Transcribe, Worker
+from engine.worker import Observer, Recognized, Recognizer, Transcribe, Worker
 from stream.cutter import UtteranceCutter
 from stream.errors import UserError
 from stream.ids import uuid7_factory
 from stream.sources import DEFAULT_PARTICIPANT, Source, open_source
 from stream.vad import SileroVad
+
+logger = logging.getLogger(__name__)
 
 Resolve = Callable[[str], Path]
 """Finds the weights of a base model by its name; blocks, and may download them."""
@@ -98,7 +101,7 @@ async def open_sinks(
 async def load_models(
     options: Options, source: Source, resolve: Resolve, *, base: str, words: Transcribe | None
 ) -> tuple[Worker, UtteranceCutter]:
-    """Load what finds speech, words and emotions, side by side.
+    """Load what finds speech, words, emotions and behaviour, side by side.
 
     Args:
         options: What was asked for.
@@ -108,15 +111,17 @@ async def load_models(
         words: The transcript, if it need not be recognised.
     """
     listen = options.text and words is None and source.has_audio
-    recognizer, transcribe, vad = await asyncio.gather(
+    look = options.behaviour and source.has_video
+    recognizer, transcribe, observe, vad = await asyncio.gather(
         asyncio.to_thread(_load_recognizer, options, resolve, base),
         asyncio.to_thread(_load_transcriber, resolve, options.threads) if listen else _nothing(),
+        asyncio.to_thread(_load_observer, resolve) if look else _nothing(),
         asyncio.to_thread(lambda: SileroVad(resolve("silero-vad")))
         if source.has_audio
         else _nothing(),
     )
     cutter = UtteranceCutter(vad, participant=source.participant)
-    return Worker(recognizer, words or transcribe), cutter
+    return Worker(recognizer, words or transcribe, observe=observe), cutter
 
 
 def event_builder(
@@ -153,7 +158,11 @@ def _load_recognizer(options: Options, resolve: Resolve, base: str) -> Recognize
     weights, faces = resolve(base), resolve("blazeface")
     try:
         return BundleRecognizer.load(
-            options.bundle, base_model=weights, face_detector=faces, threads=options.threads
+            options.bundle,
+            base_model=weights,
+            face_detector=faces,
+            threads=options.threads,
+            abstain_below=options.abstain_below,
         )
     except ValueError as error:
         raise _unfit(options.bundle, error) from error
@@ -164,6 +173,19 @@ def _load_transcriber(resolve: Resolve, threads: int) -> Transcribe:
 
     transcriber = Transcriber(resolve("whisper-tiny.en"), threads)
     return lambda utterance: transcriber(utterance.audio)
+
+
+def _load_observer(resolve: Resolve) -> Observer | None:
+    """None where its weights cannot be had: there is an emotion without it, too."""
+    from engine.behaviour import BehaviourReader
+    from engine.behaviour import Observer as BehaviourObserver
+
+    try:
+        names = ("face-landmarks", "pose", "blazeface")
+        return BehaviourObserver(BehaviourReader(*(resolve(name) for name in names)))
+    except UserError as error:
+        logger.warning("behaviour is not described: %s", error)
+        return None
 
 
 def _unfit(folder: Path, error: Exception) -> UserError:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 STRING_LIMIT = 256
 """Characters of an identifier, a label or a reason."""
@@ -101,13 +102,19 @@ def prose(path: str, value: object, *, limit: int) -> str:
     return value
 
 
-def strings(path: str, value: object) -> tuple[str, ...]:
-    """A list of short strings."""
+def entries(path: str, value: object) -> tuple[Any, ...]:
+    """A list of bounded length, of anything."""
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise ValueError(f"{path}: must be a list, not {_kind(value)}")
     if len(value) > ITEMS_LIMIT:
         raise ValueError(f"{path}: must have at most {ITEMS_LIMIT} entries, not {len(value)}")
-    return tuple(string(f"{path}[{position}]", entry) for position, entry in enumerate(value))
+    return tuple(value)
+
+
+def strings(path: str, value: object) -> tuple[str, ...]:
+    """A list of short strings."""
+    listed = entries(path, value)
+    return tuple(string(f"{path}[{position}]", entry) for position, entry in enumerate(listed))
 
 
 def choice(path: str, value: object, legal: Sequence[str]) -> None:

@@ -43,7 +43,7 @@ class Emotion:
     confidence: float
     """Calibrated probability of `label`."""
     abstained: bool
-    """True where the model had nothing to go by, so that `label` is only the most usual one."""
+    """True where the model had nothing to go by, or is less sure than its bundle asks for."""
 
     def __post_init__(self) -> None:
         path = "data.emotion"
@@ -76,6 +76,24 @@ class Modalities:
         for name, reason in checks.mapping(f"{path}.absent", self.absent).items():
             checks.choice(f"{path}.absent", name, MODALITIES)
             checks.string(f"{path}.absent.{name}", reason)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When something that `behaviour` tells of was seen."""
+
+    start: float
+    """Media seconds of the first picture that shows it; within the window."""
+    end: float
+    """Media seconds of the last one."""
+    what: str
+    """The words of `behaviour` that say it."""
+
+    def __post_init__(self) -> None:
+        path = "data.moments[]"
+        checks.number(f"{path}.start", self.start)
+        checks.number(f"{path}.end", self.end, low=self.start)
+        checks.string(f"{path}.what", self.what)
 
 
 @dataclass(frozen=True)

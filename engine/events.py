@@ -13,19 +13,23 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import quote, unquote
 
 from engine import checks
-from engine.event_parts import MODALITIES, Emotion, Modalities, ModelInfo, Window
+from engine.event_parts import MODALITIES, Emotion, Modalities, ModelInfo, Moment, Window
 from engine.model.outputs import Recognition
 from stream.media import SAMPLE_RATE, Utterance
+
+if TYPE_CHECKING:
+    from engine.behaviour import Behaviour
 
 __all__ = [
     "Emotion",
     "EmotionEvent",
     "Modalities",
     "ModelInfo",
+    "Moment",
     "Window",
     "build_event",
 ]
@@ -71,6 +75,8 @@ class EmotionEvent:
     """Per used modality: change of the winner's probability it brings, -1 to 1."""
     behaviour: str | None = None
     """Observed behaviour in words."""
+    moments: tuple[Moment, ...] = ()
+    """What `behaviour` is drawn from."""
     text: str | None = None
     """What was said; None where it is unknown or must not leave the engine."""
     latency_ms: Mapping[str, float] = field(default_factory=dict)
@@ -91,6 +97,11 @@ class EmotionEvent:
         checks.numbers("data.contributions", self.contributions, low=-1, high=1)
         checks.numbers("data.latency_ms", self.latency_ms, low=0)
         object.__setattr__(self, "degraded", checks.strings("data.degraded", self.degraded))
+        object.__setattr__(self, "moments", checks.entries("data.moments", self.moments))
+        for position, moment in enumerate(self.moments):
+            path, low, high = f"data.moments[{position}]", self.window.start, self.window.end
+            checks.number(f"{path}.start", moment.start, low=low, high=high)
+            checks.number(f"{path}.end", moment.end, low=low, high=high)
         checks.choice("data.consent", self.consent, CONSENTS)
         for name in ("behaviour", "text"):
             if getattr(self, name) is not None:
@@ -102,6 +113,7 @@ class EmotionEvent:
         event_id, node, source = (data.pop(name) for name in ("id", "node", "source"))
         time: datetime = data.pop("time")
         data["degraded"] = list(self.degraded)
+        data["moments"] = list(data["moments"])
         data["modalities"]["used"] = list(self.modalities.used)
         return {
             "specversion": SPEC_VERSION,
@@ -136,6 +148,10 @@ class EmotionEvent:
         values = dict(checks.mapping("data", checks.member(envelope, "data")))
         for name, part in _PARTS.items():
             values[name] = _read(part, f"data.{name}", checks.member(values, name, "data."))
+        values["moments"] = tuple(
+            _read(Moment, "data.moments[]", entry)
+            for entry in checks.entries("data.moments", values.get("moments", ()))
+        )
         values |= {"id": checks.member(envelope, "id"), "node": node, "source": source}
         values["time"] = checks.rfc3339("time", checks.member(envelope, "time"))
         return _read(cls, "data", values)
@@ -201,6 +217,7 @@ def build_event(
     reported = {*recognition.quality, *recognition.contributions} - {*recognition.absent}
     used = tuple(name for name in MODALITIES if name in reported)
     text = utterance.text[:TEXT_LIMIT] if include_text and utterance.text is not None else None
+    seen = recognition.behaviour
     return EmotionEvent(
         id=utterance.id,
         node=checks.name(node),
@@ -216,11 +233,13 @@ def build_event(
             label=recognition.label,
             probabilities=_floats(recognition.probabilities),
             confidence=float(recognition.confidence),
-            abstained=not used,
+            abstained=recognition.abstained or not used,
         ),
         modalities=Modalities(used, _floats(recognition.quality), dict(recognition.absent)),
         model=model,
         contributions=_floats(recognition.contributions),
+        behaviour=seen.text or None if seen is not None else None,
+        moments=_moments(seen, utterance),
         text=text,
         latency_ms=_floats({**(latency_ms or {}), **recognition.latency_ms}),
         degraded=utterance.degraded,
@@ -236,6 +255,16 @@ def _window(utterance: Utterance) -> Window:
         frames_dropped=utterance.frames_dropped,
         audio_ms=round(len(utterance.audio) * 1000 / SAMPLE_RATE),
     )
+
+
+def _moments(seen: Behaviour | None, utterance: Utterance) -> tuple[Moment, ...]:
+    """Within the window, also where a picture was shown a little before or after it."""
+
+    def within(time: float) -> float:
+        return min(max(float(time), utterance.start), utterance.end)
+
+    found = () if seen is None else seen.moments
+    return tuple(Moment(within(one.start), within(one.end), one.words) for one in found)
 
 
 def _floats(values: Mapping[str, float]) -> dict[str, float]:

@@ -33,6 +33,9 @@ def check(lines: list[str], labels: set[str], bundle_sha256: str) -> list[str]:
             problems.append(f"line {number}: the event names another bundle")
     if len(events) < LEAST_EVENTS:
         problems.append(f"{len(events)} well-formed events; at least {LEAST_EVENTS} are needed")
+    if not any(event.behaviour and event.moments for event in events):
+        # The event itself refuses moments outside its window.
+        problems.append("no event says what face and body do, and when")
     if len({event.id for event in events}) != len(events):
         problems.append("two events have the same id")
     return problems

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from check_demo_events import main
 
-from engine.events import Emotion, EmotionEvent, Modalities, ModelInfo, Window
+from engine.events import Emotion, EmotionEvent, Modalities, ModelInfo, Moment, Window
 from export.bundle import write_manifest
 
 
@@ -40,6 +40,8 @@ def document(bundle: Path, number: int) -> dict[str, object]:
         emotion=Emotion("joy", {"joy": 0.75, "anger": 0.25}, confidence=0.75, abstained=False),
         modalities=Modalities(used=("text",), quality={"text": 1.0}, absent={}),
         model=ModelInfo("tiny", write_manifest(bundle).sha256),
+        behaviour="Eyes closed.",
+        moments=(Moment(number + 0.2, number + 0.8, "eyes closed"),),
     ).to_json()
 
 
@@ -83,6 +85,26 @@ def test_a_malformed_event_fails(
     """One bad event among good ones fails: sum, labels, bundle or form."""
     events = [document(bundle, number) for number in range(3)]
     events[1]["data"][part].update(value)  # type: ignore[index]
+    assert main(write(tmp_path / "demo.jsonl", events), bundle) == 1
+
+
+@pytest.mark.parametrize("missing", [{"behaviour": None}, {"moments": []}])
+def test_events_without_behaviour_fail(
+    tmp_path: Path, bundle: Path, missing: dict[str, object]
+) -> None:
+    """One event must say what was seen and when; none does."""
+    events = [document(bundle, number) for number in range(2)]
+    events[1]["data"].update(missing)  # type: ignore[attr-defined]
+    path = tmp_path / "demo.jsonl"
+    assert main(write(path, events), bundle) == 0
+    events[0]["data"].update(missing)  # type: ignore[attr-defined]
+    assert main(write(path, events), bundle) == 1
+
+
+def test_a_moment_outside_its_window_fails(tmp_path: Path, bundle: Path) -> None:
+    """It cannot have been seen in the utterance."""
+    events = [document(bundle, number) for number in range(2)]
+    events[0]["data"]["moments"][0]["end"] = 1.5  # type: ignore[index]
     assert main(write(tmp_path / "demo.jsonl", events), bundle) == 1
 
 

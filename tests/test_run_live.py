@@ -217,6 +217,9 @@ def assert_sound(events: Sequence[EmotionEvent]) -> None:
         assert event.text is None
         assert 0 <= event.window.start < event.window.end <= 20
         assert 0 < event.window.frames <= 64
+        assert event.behaviour
+        assert event.moments
+        assert event.latency_ms["behaviour"] > 0
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ import numpy as np
 from engine.behaviour.measures import MEASURES, Series
 
 WINDOW_FRAMES = 512
-"""Frames that a baseline remembers per measure: about twenty utterances."""
+"""Frames that a baseline remembers per measure: about 25 utterances."""
 PRIOR_FRAMES = 24
 """Frames that what is usual for people in general counts as."""
 DEVIATIONS = 3.0

@@ -17,6 +17,8 @@ from engine.sinks import wording
 BAR_CELLS = 10
 WIDE = 100
 """Columns of a terminal from which there is room for the bar and the latency."""
+SPACIOUS = 150
+"""Columns from which there is room for the behaviour, too."""
 FRAME_LINES = 6
 """Lines of the terminal that the table's title, head and borders need."""
 
@@ -68,7 +70,7 @@ class ConsoleSink:
 
     def _table(self) -> Table:
         table = Table(title="Emotion expressed, per utterance", expand=True)
-        wide = self._console.width >= WIDE
+        wide, spacious = self._console.width >= WIDE, self._console.width >= SPACIOUS
         for column in ("time", "who"):
             table.add_column(column, no_wrap=True)
         table.add_column("said", no_wrap=True, overflow="ellipsis", ratio=1)
@@ -76,8 +78,12 @@ class ConsoleSink:
             table.add_column(column, no_wrap=True)
         if wide:
             table.add_column("took", no_wrap=True, justify="right")
+        if spacious:
+            table.add_column("shown", no_wrap=True, overflow="ellipsis", ratio=1)
         for event in self._recent:
             cells = _cells(event, wide)
+            if spacious:
+                cells = (*cells, wording.behaviour(event))
             table.add_row(*(Text(_encodable(self._console, cell)) for cell in cells))
         return table
 

@@ -37,7 +37,7 @@ OUTBOX_LIMIT = 1_000
 DRAIN_SECONDS = 5.0
 HASTE_SECONDS = 1.0
 ABSTAINED = "unknown"
-"""The state of a participant whose last utterance gave nothing to go by."""
+"""The state of a participant after an abstention: nothing to go by, or too little."""
 
 
 class MqttSink:

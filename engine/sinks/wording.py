@@ -46,8 +46,14 @@ def quotation(event: EmotionEvent) -> str:
 def emotion(event: EmotionEvent) -> str:
     """What was expressed, and how sure the model is."""
     if event.emotion.abstained:
-        return "nothing to go by"
+        sure = f"unsure ({event.emotion.confidence:.0%} at best)"
+        return sure if event.modalities.used else "nothing to go by"
     return f"expressed {printable(event.emotion.label)} {event.emotion.confidence:.0%}"
+
+
+def behaviour(event: EmotionEvent) -> str:
+    """What face and body did, shortened; empty where that is not described."""
+    return f"[{printable(event.behaviour, 100)}]" if event.behaviour else ""
 
 
 def modalities(event: EmotionEvent) -> str:
@@ -71,6 +77,7 @@ def line(event: EmotionEvent) -> str:
         printable(event.participant),
         quotation(event),
         emotion(event),
+        behaviour(event),
         f"from {modalities(event)}",
         latency(event),
     )

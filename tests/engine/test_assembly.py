@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine import assembly, cli
 from engine.events import EmotionEvent, ModelInfo
 from engine.model.outputs import Recognition
-from engine.worker import Recognized
+from engine.worker import Recognized, Worker
 from export.bundle import write_manifest
 from stream.errors import UserError
 from stream.media import Utterance
@@ -71,6 +72,33 @@ def test_a_bundle_of_another_version_is_refused(tmp_path: Path) -> None:
     write_manifest(tmp_path)
     with pytest.raises(UserError, match="does not fit this version"):
         assembly.check_bundle(tmp_path)
+
+
+async def test_behaviour_without_its_weights_is_none(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said once, and the run goes on; with --no-behaviour nobody looks for them."""
+
+    class Film:
+        """Pictures without sound."""
+
+        participant, has_audio, has_video = "p", False, True
+
+    asked: list[str] = []
+
+    def resolve(name: str) -> Path:
+        asked.append(name)
+        raise UserError(f"{name} is not ready")
+
+    monkeypatch.setattr(assembly, "_load_recognizer", lambda *_: object())
+    source: Any = Film()
+    for flags in ((), ("--no-behaviour",)):
+        worker, _ = await assembly.load_models(
+            options(*flags), source, resolve, base="base", words=None
+        )
+        assert isinstance(worker, Worker)
+    assert asked == ["face-landmarks"]
+    assert caplog.messages == ["behaviour is not described: face-landmarks is not ready"]
 
 
 @pytest.mark.parametrize(("flags", "text"), [((), None), (("--include-text",), "secret words")])

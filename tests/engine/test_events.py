@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -14,11 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine import checks
+from engine.behaviour import Behaviour
+from engine.behaviour import Moment as ShownMoment
 from engine.events import (
     Emotion,
     EmotionEvent,
     Modalities,
     ModelInfo,
+    Moment,
     Window,
     build_event,
 )
@@ -99,6 +103,7 @@ def test_document() -> None:
                 "absent": {"video": "no face"},
             },
             "behaviour": None,
+            "moments": [],
             "text": "I just feel like…",
             "latency_ms": {"asr": 500.0, "llm": 200.0},
             "model": {
@@ -120,12 +125,45 @@ def test_text_is_kept_back() -> None:
     assert "feel" not in event.dumps()
 
 
+def test_an_abstention_of_the_recogniser_is_told() -> None:
+    """It stays with its label and its modalities, so a reader can tell it from having nothing."""
+    event = build(replace(RECOGNITION, abstained=True))
+    assert event.emotion.abstained
+    assert event.emotion.label == "sadness"
+    assert event.modalities.used == ("text", "audio")
+    assert EmotionEvent.loads(event.dumps()).emotion.abstained
+
+
 def test_nothing_to_go_by_is_abstained() -> None:
     """An event that rests on no modality says so."""
     absent = {"text": "no speech", "audio": "no audio", "video": "no face"}
     event = build(Recognition({"neutral": 1.0}, absent=absent))
     assert event.emotion.abstained
     assert event.modalities.used == ()
+
+
+def test_behaviour_comes_with_its_moments() -> None:
+    """The sentences and when they were seen, in media seconds; nothing seen is null."""
+    moments = (
+        ShownMoment("facial_expression", "eyes closed", 1.5, np.float64(2.5)),
+        ShownMoment("body_language", "nods", 0.98, 3.02),
+    )
+    shown = Behaviour("Eyes closed.", "Nods at 0.0 s.", moments=moments)
+    data = json.loads(build(replace(RECOGNITION, behaviour=shown)).dumps())["data"]
+    assert data["behaviour"] == "Eyes closed. Nods at 0.0 s."
+    assert data["moments"] == [
+        {"start": 1.5, "end": 2.5, "what": "eyes closed"},
+        {"start": 1.0, "end": 3.0, "what": "nods"},
+    ]
+    nothing = build(replace(RECOGNITION, behaviour=Behaviour()))
+    assert (nothing.behaviour, nothing.moments) == (None, ())
+
+
+def test_an_event_of_before_has_no_moments() -> None:
+    """Version 1 got the key later: without it there are none."""
+    document = build().to_json()
+    del document["data"]["moments"]
+    assert EmotionEvent.from_json(document).moments == ()
 
 
 def test_numpy_numbers_become_json() -> None:
@@ -228,9 +266,11 @@ events = st.builds(
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(events)
-def test_round_trip(event: EmotionEvent) -> None:
+@given(events, st.lists(names, max_size=3))
+def test_round_trip(event: EmotionEvent, seen: list[str]) -> None:
     """Every event survives the wire unchanged, as one line of ASCII."""
+    moments = tuple(Moment(event.window.start, event.window.end, what) for what in seen)
+    event = replace(event, moments=moments)
     line = event.dumps()
     assert line.isascii()
     assert "\n" not in line
@@ -317,6 +357,20 @@ MALFORMED: list[tuple[str, object]] = [
     ("data.text", "\ud800"),
     ("data.text", "x" * 20_001),
     ("data.behaviour", {}),
+    ("data.moments", None),
+    ("data.moments", "eyes closed"),
+    ("data.moments", {"start": 1, "end": 2, "what": "nods"}),
+    ("data.moments", [{"start": 1.5, "end": 2.5, "what": "nods"}] * 257),
+    ("data.moments", [None]),
+    ("data.moments", [{"start": 1.5, "end": 2.5}]),
+    ("data.moments", [{"start": 1.5, "end": 2.5, "what": ""}]),
+    ("data.moments", [{"start": 1.5, "end": 2.5, "what": "nods\x1b[2J"}]),
+    ("data.moments", [{"start": 1.5, "end": 2.5, "what": "x" * 257}]),
+    ("data.moments", [{"start": 2.5, "end": 1.5, "what": "nods"}]),
+    ("data.moments", [{"start": 0.5, "end": 1.5, "what": "nods"}]),
+    ("data.moments", [{"start": 2.5, "end": 3.5, "what": "nods"}]),
+    ("data.moments", [{"start": True, "end": 2.5, "what": "nods"}]),
+    ("data.moments", [{"start": 2.5, "end": 10**400, "what": "nods"}]),
 ]
 
 

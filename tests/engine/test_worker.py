@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from engine.behaviour import Behaviour
 from engine.dialogue import Turn
+from engine.faces import Box
 from engine.model.outputs import Recognition
 from engine.worker import HISTORY_TURNS, Worker
-from stream.media import Utterance
+from stream.media import Utterance, VideoFrame
 
 
 class Listener:
@@ -117,3 +120,64 @@ def test_time_of_transcription_is_reported() -> None:
     clock = iter([1.0, 1.25])
     worker = Worker(Listener(), lambda _: "words", clock=lambda: next(clock))
     assert worker(utterance(0)).latency_ms == {"asr": 250.0}
+
+
+BOX = Box(1.0, 1.0, 3.0, 3.0)
+
+
+class Tracker(Listener):
+    """A recogniser that has found a face in every frame."""
+
+    def recognize(self, utterance: Utterance, history: Sequence[Turn]) -> Recognition:
+        """Always neutral."""
+        found = super().recognize(utterance, history)
+        return replace(found, faces=(BOX,) * len(utterance.frames))
+
+
+def filmed(number: int, participant: str = "a") -> Utterance:
+    """An utterance with two pictures."""
+    picture = np.zeros((4, 4, 3), np.uint8)
+    frames = tuple(VideoFrame(number + share, picture) for share in (0.2, 0.8))
+    return replace(utterance(number, participant), frames=frames)
+
+
+def test_behaviour_is_read_from_the_faces_that_are_known() -> None:
+    """The observer is told who is seen and where; its time is reported."""
+    asked: list[tuple[object, ...]] = []
+
+    def observe(
+        who: str, frames: Sequence[VideoFrame], boxes: Sequence[Box | None] | None = None
+    ) -> Behaviour:
+        asked.append((who, frames, boxes))
+        return Behaviour("Eyes closed.")
+
+    clock = iter([1.0, 1.25])
+    worker = Worker(Tracker(), observe=observe, clock=lambda: next(clock))
+    told = worker(filmed(0, "b"))
+    assert told.recognition.behaviour == Behaviour("Eyes closed.")
+    assert told.latency_ms == {"behaviour": 250.0}
+    assert asked == [("b", told.utterance.frames, (BOX, BOX))]
+
+
+def test_without_pictures_nobody_is_observed() -> None:
+    """There is no behaviour, and none is missed."""
+
+    def observe(*_: object) -> Behaviour:
+        raise AssertionError("asked without pictures")
+
+    told = Worker(Listener(), observe=observe)(utterance(0))
+    assert told.recognition.behaviour is None
+    assert (told.latency_ms, told.utterance.degraded) == ({}, ())
+
+
+def test_a_failing_observer_costs_only_the_behaviour(caplog: pytest.LogCaptureFixture) -> None:
+    """The event has its emotion, and says why it has no behaviour."""
+
+    def broken(*_: object) -> Behaviour:
+        raise RuntimeError("no eyes")
+
+    told = Worker(Tracker(), observe=broken)(filmed(3))
+    assert told.recognition.label == "neutral"
+    assert told.recognition.behaviour is None
+    assert told.utterance.degraded == ("behaviour not described",)
+    assert caplog.messages == ["utterance at 3.0 s has no behaviour: no eyes"]

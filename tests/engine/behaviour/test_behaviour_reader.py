@@ -101,6 +101,23 @@ def test_the_work_is_bounded(reader: BehaviourReader, clip: list[VideoFrame]) ->
     assert measures["head_yaw"].times[-1] == pytest.approx(7 + 99 * 0.05)
 
 
+def test_known_boxes_are_taken_as_they_are(
+    reader: BehaviourReader, clip: list[VideoFrame], box: Box
+) -> None:
+    """No face is looked for then; also in a picture that is shrunk first."""
+    frames = at_rate([frame.image for frame in clip[:3]])
+    boxes = [box, None, box]
+    known = reader.read(frames, Baseline(), boxes).measures
+    assert known["head_yaw"].times == (frames[0].time, frames[2].time)
+    large = [np.repeat(np.repeat(frame.image, 4, axis=0), 4, axis=1) for frame in frames]
+    around = [None if one is None else Box(*(4 * edge for edge in one)) for one in boxes]
+    big = reader.read(at_rate(large), Baseline(), around).measures
+    assert big["head_yaw"].values == pytest.approx(known["head_yaw"].values, abs=3)
+    assert reader.read(frames, Baseline(), [None] * 3) == Behaviour()
+    with pytest.raises(ValueError, match="zip"):
+        reader.read(frames, Baseline(), [box])
+
+
 def test_a_huge_picture_reads_like_a_small_one(
     reader: BehaviourReader, clip: list[VideoFrame]
 ) -> None:

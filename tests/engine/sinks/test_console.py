@@ -47,6 +47,13 @@ async def test_table_on_a_terminal(make_event: Any) -> None:
     assert "feel" not in output
 
 
+async def test_a_spacious_terminal_shows_the_behaviour(make_event: Any) -> None:
+    """In 160 columns there is room for it, in 120 there is not."""
+    event = make_event(behaviour="Eyes closed.")
+    assert "[Eyes closed.]" in await shown(terminal(width=160), [event])
+    assert "[Eyes closed.]" not in await shown(terminal(), [event])
+
+
 async def test_a_narrow_terminal_still_shows_what_was_said(make_event: Any) -> None:
     """In 80 columns the bar and the latency make room for the words."""
     output = await shown(terminal(width=80), [make_event()])
@@ -56,9 +63,13 @@ async def test_a_narrow_terminal_still_shows_what_was_said(make_event: Any) -> N
 
 
 async def test_abstention_shows_no_emotion(make_event: Any) -> None:
-    """A row without anything to go by names no emotion."""
+    """A row that is unsure, or has nothing to go by, names no emotion."""
     event = make_event()
     object.__setattr__(event.emotion, "abstained", True)
+    output = await shown(terminal(), [event])
+    assert "unsure" in output
+    assert "joy" not in output
+    object.__setattr__(event.modalities, "used", ())
     output = await shown(terminal(), [event])
     assert "nothing to go by" in output
     assert "joy" not in output

@@ -18,15 +18,29 @@ def test_line(make_event: Any) -> None:
     )
 
 
+def test_behaviour_is_told_shortly(make_event: Any) -> None:
+    """On the same line, without power over the terminal, and never at its full length."""
+    assert "  [Eyes closed.]  " in wording.line(make_event(behaviour="Eyes closed."))
+    assert wording.behaviour(make_event()) == ""
+    hostile = wording.behaviour(make_event(behaviour="\x1b[2J\n" + "word " * 100))
+    assert hostile.startswith(r"[\x1b[2J word")
+    assert len(hostile) <= 102
+
+
 def test_line_without_text(make_event: Any) -> None:
     """An event without a transcript has no quotation marks."""
     assert "“" not in wording.line(make_event(text=None))
 
 
 def test_abstention_names_no_emotion(make_event: Any) -> None:
-    """Where there was nothing to go by, no label is shown."""
+    """No label is shown where the model is unsure, nor where there was nothing to go by."""
     event = make_event()
     object.__setattr__(event.emotion, "abstained", True)
+    assert "  unsure (75% at best)  " in wording.line(event)
+    assert "joy" not in wording.line(event)
+    object.__setattr__(event.modalities, "used", ())
+    assert "  nothing to go by  " in wording.line(event)
+    assert "unsure" not in wording.line(event)
     assert "joy" not in wording.line(event)
 
 
