@@ -17,8 +17,8 @@ from training.compose import Bank, Sample
 from training.datasets.fer2013 import Fer2013
 from training.datasets.labels import MELD_INDEX
 from training.datasets.speech import SpeechClip
-from training.features import clip_key, speech_features
 from training.progress import progress_bar
+from training.voices import encode_voices
 
 VIEWS = 3
 """Augmented views of a picture that stand for the frames of a video in training."""
@@ -39,13 +39,11 @@ def voice_bank(
         out_of_fold: for training clips, label scores (W, E) by `clip_key` from an encoder
             that did not see their speaker: its own scores on them would be too good.
     """
-    samples = []
-    for clip, functionals in zip(
-        clips, speech_features(clips, encoders.spec.audio, cache), strict=True
-    ):
-        logits = None if out_of_fold is None else out_of_fold[clip_key(clip)]
-        encoded = encoders.functionals(torch.from_numpy(functionals), logits)
-        samples.append(_sample(encoded, _one_hot(MELD_INDEX[clip.emotion])))
+    voices = encode_voices(clips, encoders, cache, out_of_fold)
+    samples = [
+        _sample(encoded, _one_hot(MELD_INDEX[clip.emotion]))
+        for clip, encoded in zip(clips, voices, strict=True)
+    ]
     return _by_label(samples)
 
 

@@ -21,6 +21,7 @@ from engine.model.encoders import Encoded, Encoders
 from engine.model.inputs import picture_tensor
 from engine.model.model import TurnInputs
 from engine.model.prompt import clean_text
+from engine.model.speaker import SpeakerScale, voice_scale
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
 from stream.media import Image
@@ -57,10 +58,10 @@ def encode_dialogues(
     with progress_bar() as bar:
         task = bar.add_task("encoding", total=sum(len(d.utterances) for d in dialogues), note="")
         for dialogue in dialogues:
-            turns = []
+            turns: list[TurnInputs] = []
             for utterance in dialogue.utterances:
                 turn = TurnInputs(utterance.speaker, clean_text(utterance.text) or None)
-                turns.append(turn if utterance.clip is None else encode(turn, next(keys)))
+                turns.append(turn if utterance.clip is None else encode(turn, next(keys), turns))
                 bar.update(task, advance=1)
             encoded.append(tuple(turns))
     return encoded
@@ -78,19 +79,23 @@ class ClipEncoder:
         self._encoders, self._cache = encoders, cache
         self._store = EntryStore(cache / FEATURES / _network(encoders))
 
-    def __call__(self, turn: TurnInputs, key: str) -> TurnInputs:
-        """The turn with the modalities that the clip of that key has."""
+    def __call__(self, turn: TurnInputs, key: str, past: Sequence[TurnInputs] = ()) -> TurnInputs:
+        """The turn with the modalities that the clip of that key has.
+
+        `past` are the turns before it, by which its speaker's voice is normalised.
+        """
         clip = read_prepared(key, self._encoders.spec, self._cache)
         if len(clip.functionals):
-            audio = self._audio(torch.from_numpy(clip.functionals))
-            turn = replace(turn, audio=audio.tokens, audio_scores=audio.scores)
+            scale = voice_scale(past, turn.speaker)
+            audio = self._audio(torch.from_numpy(clip.functionals), scale)
+            turn = replace(turn, audio=audio.tokens, audio_scores=audio.scores, voice=audio.voice)
         if clip.pictures:
             video = _on_cpu(self._encoders.pool(*self._frames(key, clip.pictures)))
             turn = replace(turn, video=video.tokens, video_scores=video.scores)
         return turn
 
-    def _audio(self, functionals: Tensor) -> Encoded:
-        return _on_cpu(self._encoders.functionals(functionals))
+    def _audio(self, functionals: Tensor, scale: SpeakerScale | None) -> Encoded:
+        return _on_cpu(self._encoders.functionals(functionals, scale=scale))
 
     def _frames(self, key: str, pictures: Sequence[Image]) -> tuple[Tensor, Tensor | None]:
         """Features (F, D) and, with a classifier, label scores (F, E), on the CPU."""
@@ -168,8 +173,12 @@ def _array(values: Tensor) -> NDArray[np.generic]:
 
 def _on_cpu(encoded: Encoded) -> Encoded:
     """Ordinary tensors: those of inference mode cannot take part in training."""
-    scores = encoded.scores
-    return Encoded(_ordinary(encoded.tokens), None if scores is None else _ordinary(scores))
+    scores, voice = encoded.scores, encoded.voice
+    return Encoded(
+        _ordinary(encoded.tokens),
+        None if scores is None else _ordinary(scores),
+        None if voice is None else _ordinary(voice),
+    )
 
 
 def _ordinary(values: Tensor) -> Tensor:

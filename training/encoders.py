@@ -57,7 +57,7 @@ def load_encoders(spec: ModelSpec, runs: Path, *, frozen: bool = True) -> Encode
         UserError: they are not there, or of another spec.
     """
     densenet = DenseNet(spec.video.densenet)
-    encoder = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
+    encoder = SpeechEncoder.of(spec.audio, len(spec.labels))
     for module, path in ((densenet, face_weights(runs)), (encoder, speech_weights(runs))):
         if not path.exists():
             raise UserError(f"{path} is missing: run python -m training.encoders first")
@@ -103,7 +103,7 @@ def fit_scale(job: Job, path: Path) -> None:
     """Mean and deviation of the functionals over the corpus's training clips."""
     corpus = job.open_corpus()
     mean, deviation = scale_of(corpus.splits["train"], job.spec, job.cache, job.jobs)
-    encoder = SpeechEncoder(job.spec.audio.features, job.spec.audio.hidden, len(job.spec.labels))
+    encoder = SpeechEncoder.of(job.spec.audio, len(job.spec.labels))
     encoder.mean.copy_(mean)
     encoder.deviation.copy_(torch.as_tensor(deviation).clamp_min(1e-6))
     write_tensors(path, encoder.state_dict())

@@ -62,7 +62,7 @@ def count_parameters(spec: ModelSpec, llm: nn.Module) -> Parameters:
     with torch.device("meta"):
         parts: list[nn.Module] = [DenseNet(spec.video.densenet)]
         if spec.audio.hidden:
-            parts.append(SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels)))
+            parts.append(SpeechEncoder.of(spec.audio, len(spec.labels)))
         fusion = _size(Fusion(spec))
     return Parameters(
         base=_size(llm) - lora,

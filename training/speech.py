@@ -7,37 +7,46 @@ utterance's score is the mean over its windows, so windows need no labels of the
 Speakers are disjoint between training and dev. For composition (`training.compose`) the
 training clips are also scored out of fold: by encoders that did not hear their speaker.
 
-Letters in shapes: n clips, W windows in all, D functionals, E emotions.
+The weights kept are a running average of the last updates, not the epoch that is best on
+dev: the figures are of a training whose length was fixed beforehand.
+
+Letters in shapes: n clips, W windows in all, D functionals, S that are kept, E emotions.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engine.model.encoders import SpeechEncoder
 from engine.model.spec import AudioSpec
 from training.checkpoint import write_tensors
 from training.datasets.labels import MELD_INDEX
-from training.datasets.speech import SpeechClip, find_speech, speaker_split
-from training.features import clip_key, speech_features
+from training.datasets.speech import find_speech, speaker_split
+from training.features import clip_key
+from training.functional_selection import select_functionals
 from training.progress import progress_bar
 from training.script import Job, run_script, script_parser
+from training.speaker_history import SpeakerHistory, at
+from training.speech_clips import Clips, gather, heard, mean_by, unweighted_accuracy
+
+HEARD = (0, 1, 2, 5, 10, 20)
+"""Utterances of a speaker that are known, in the report."""
 
 
 @dataclass(frozen=True)
 class SpeechTraining:
     """Hyper-parameters, chosen on the dev speakers."""
 
-    epochs: int = 40
+    epochs: int = 25
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
@@ -45,129 +54,108 @@ class SpeechTraining:
     noise: float = 0.4
     """Standard deviation of what is added to standardised functionals."""
     label_smoothing: float = 0.1
+    average: float = 0.995
+    """What the average of the weights keeps of itself at an update."""
     folds: int = 4
     """Groups of training speakers for the out-of-fold scores."""
     seed: int = 1
 
 
-@dataclass(frozen=True, eq=False)
-class Clips:
-    """Windows of many clips in one tensor."""
-
-    windows: Tensor
-    """(W, D) functionals."""
-    owner: Tensor
-    """(W,) index of the clip of each window."""
-    labels: Tensor
-    """(n,) label indices."""
-    corpora: tuple[str, ...]
-    """Corpus of each clip."""
-
-    def subset(self, chosen: Tensor) -> Clips:
-        """The clips at some indices."""
-        rows = torch.cat([torch.nonzero(self.owner == index).squeeze(1) for index in chosen])
-        counts = torch.bincount(self.owner, minlength=len(self.labels))[chosen]
-        owner = torch.repeat_interleave(torch.arange(len(chosen)), counts)
-        corpora = tuple(self.corpora[int(index)] for index in chosen)
-        return Clips(self.windows[rows], owner, self.labels[chosen], corpora)
-
-
-def gather(clips: Sequence[SpeechClip], spec: AudioSpec, cache: Path) -> Clips:
-    """Functionals and labels of clips."""
-    parts = [torch.from_numpy(part) for part in speech_features(clips, spec, cache)]
-    counts = torch.tensor([len(part) for part in parts])
-    return Clips(
-        torch.cat(parts),
-        torch.repeat_interleave(torch.arange(len(parts)), counts),
-        torch.tensor([MELD_INDEX[clip.emotion] for clip in clips]),
-        tuple(clip.corpus for clip in clips),
-    )
-
-
-def fit(
-    train: Clips, dev: Clips | None, spec: AudioSpec, options: SpeechTraining
-) -> tuple[SpeechEncoder, dict[str, float]]:
-    """Train one encoder; with `dev` the epoch that is best on its English and German is kept.
-
-    Returns:
-        The encoder, and its unweighted accuracy on each corpus of `dev`.
-    """
+def fit(train: Clips, spec: AudioSpec, options: SpeechTraining) -> SpeechEncoder:
+    """Train one encoder."""
     torch.manual_seed(options.seed)
-    model = SpeechEncoder(spec.features, spec.hidden, len(MELD_INDEX), options.dropout)
+    generator = torch.Generator().manual_seed(options.seed)
+    model = SpeechEncoder.of(spec, len(MELD_INDEX), options.dropout)
+    if spec.selected:
+        model.select(select_functionals(train, spec.selected))
     model.fit_scale(train.windows)
+    batches = _Batches(model, train, options)
+    steps = options.epochs * -(-len(train.labels) // options.batch_size)
     optimizer = torch.optim.AdamW(
-        model.parameters(), options.learning_rate, weight_decay=options.weight_decay
+        model.layers.parameters(), options.learning_rate, weight_decay=options.weight_decay
     )
-    order_steps = -(-len(train.labels) // options.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, options.learning_rate, total_steps=options.epochs * order_steps
+        optimizer, options.learning_rate, total_steps=steps
     )
-    weights = _weights(train)
-    rows = [torch.nonzero(train.owner == index).squeeze(1) for index in range(len(train.labels))]
-    standardised = model.standardise(train.windows)
-    best: tuple[float, dict[str, float], dict[str, Tensor]] = (-1.0, {}, {})
+    average = AveragedModel(model.layers, multi_avg_fn=get_ema_multi_avg_fn(options.average))  # type: ignore[no-untyped-call]
     with progress_bar() as bar:
         task = bar.add_task("speech", total=options.epochs, note="")
         for _ in range(options.epochs):
             model.train()
-            for chosen in torch.split(torch.randperm(len(rows)), options.batch_size):
-                picked = [rows[int(index)] for index in chosen]
-                owner = torch.cat([torch.full((len(p),), i) for i, p in enumerate(picked)])
-                windows = standardised[torch.cat(picked)]
-                windows = windows + options.noise * torch.randn_like(windows)
-                loss = functional.cross_entropy(
-                    _mean_by(model.layers(windows), owner, len(picked)),
-                    train.labels[chosen],
-                    label_smoothing=options.label_smoothing,
-                    reduction="none",
-                )
+            for loss in batches.epoch(generator):
                 optimizer.zero_grad()
-                (loss * weights[chosen]).mean().backward()  # type: ignore[no-untyped-call]
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
-            if dev is not None:
-                figures = evaluate(model, dev)
-                chosen_on = [figures[c] for c in ("ravdess", "emodb") if c in figures]
-                mean = float(np.mean(chosen_on or list(figures.values())))
-                if mean > best[0]:
-                    state = {key: value.clone() for key, value in model.state_dict().items()}
-                    best = (mean, figures, state)
-                bar.update(task, note=f"dev {mean:.3f}")
-            bar.update(task, advance=1)
-    if dev is not None:
-        model.load_state_dict(best[2])
-    model.eval()
-    return model, best[1]
+                average.update_parameters(model.layers)
+            bar.update(task, advance=1, note=f"loss {loss.item():.3f}")
+    model.layers.load_state_dict(average.module.state_dict())
+    return model.eval()
+
+
+class _Batches:
+    """The training clips, again in each epoch after other histories of their speakers."""
+
+    def __init__(self, model: SpeechEncoder, clips: Clips, options: SpeechTraining) -> None:
+        self._model, self._clips, self._options = model, clips, options
+        self._standardised = model.standardise(clips.windows)
+        self._history = SpeakerHistory(self._standardised, clips.owner, clips.speakers)
+        self._starts, self._counts = clips.spans()
+        self._weights = _weights(clips)
+
+    def epoch(self, generator: torch.Generator) -> Iterator[Tensor]:
+        """The loss of each batch."""
+        scale = None
+        if self._model.speaker_normalised:
+            scale = self._history.drawn(generator)
+        for chosen in torch.split(torch.randperm(len(self._counts)), self._options.batch_size):
+            counts = self._counts[chosen]
+            owner = torch.repeat_interleave(torch.arange(len(chosen)), counts)
+            place = torch.arange(len(owner)) - (counts.cumsum(0) - counts)[owner]
+            own = None if scale is None else at(scale, chosen[owner])
+            windows = self._standardised[self._starts[chosen][owner] + place]
+            described = self._model.describe(windows, own)
+            described = described + self._options.noise * torch.randn_like(described)
+            losses = functional.cross_entropy(
+                mean_by(self._model.layers(described), owner, len(chosen)),
+                self._clips.labels[chosen],
+                label_smoothing=self._options.label_smoothing,
+                reduction="none",
+            )
+            yield (losses * self._weights[chosen]).mean()
 
 
 @torch.inference_mode()
-def evaluate(model: SpeechEncoder, clips: Clips) -> dict[str, float]:
-    """Unweighted accuracy (mean recall over the labels present) on each corpus."""
-    model.eval()
-    predicted = _mean_by(model(clips.windows), clips.owner, len(clips.labels)).argmax(1)
-    right = predicted == clips.labels
-    figures = {}
-    for corpus in sorted(set(clips.corpora)):
-        own = torch.tensor([name == corpus for name in clips.corpora])
-        recalls = [
-            right[own & (clips.labels == k)].float().mean() for k in torch.unique(clips.labels[own])
-        ]
-        figures[corpus] = float(torch.stack(recalls).mean())
-    return figures
+def score(model: SpeechEncoder, clips: Clips, utterances: int | None = None) -> Tensor:
+    """Label scores of windows (W, E), each clip after `utterances` of its speaker; None: all."""
+    standardised = model.eval().standardise(clips.windows)
+    scale = None
+    if model.speaker_normalised:
+        history = SpeakerHistory(standardised, clips.owner, clips.speakers)
+        some = history.all_before() if utterances is None else history.some_before(utterances)
+        scale = at(some, clips.owner)
+    scores: Tensor = model.layers(model.describe(standardised, scale))
+    return scores
 
 
-def out_of_fold(
-    train: Clips, speakers: Sequence[str], spec: AudioSpec, options: SpeechTraining
-) -> list[Tensor]:
+def evaluate(model: SpeechEncoder, clips: Clips, utterances: int | None = None) -> dict[str, float]:
+    """Unweighted accuracy on each corpus, each clip after `utterances` of its speaker."""
+    means = mean_by(score(model, clips, utterances), clips.owner, len(clips.labels))
+    return unweighted_accuracy(means.argmax(1), clips)
+
+
+def out_of_fold(train: Clips, spec: AudioSpec, options: SpeechTraining) -> list[Tensor]:
     """Label scores (W of the clip, E) of every training clip from encoders without its speaker."""
-    names = sorted(set(speakers))
-    fold_of = torch.tensor([names.index(speaker) % options.folds for speaker in speakers])
-    scores: list[Tensor] = [torch.empty(0)] * len(speakers)
-    for fold in range(options.folds):
-        model, _ = fit(train.subset(torch.nonzero(fold_of != fold).squeeze(1)), None, spec, options)
-        for index in torch.nonzero(fold_of == fold).squeeze(1).tolist():
-            with torch.inference_mode():
-                scores[index] = model(train.windows[train.owner == index])
+    names = sorted(set(train.speakers))
+    fold_of = torch.tensor([names.index(speaker) % options.folds for speaker in train.speakers])
+    scores: list[Tensor] = [torch.empty(0)] * len(train.labels)
+    for fold in torch.unique(fold_of):
+        model = fit(train.subset(torch.nonzero(fold_of != fold).squeeze(1)), spec, options)
+        left_out = torch.nonzero(fold_of == fold).squeeze(1)
+        part = train.subset(left_out)
+        windows = torch.split(score(model, part), part.spans()[1].tolist())
+        for index, own in zip(left_out.tolist(), windows, strict=True):
+            scores[index] = own.clone()
     return scores
 
 
@@ -175,33 +163,36 @@ def _weights(clips: Clips) -> Tensor:
     """Weight of each clip: classes by the root of their rarity; English twice the others."""
     weights = torch.zeros(len(clips.labels))
     for corpus in set(clips.corpora):
-        own = torch.tensor([name == corpus for name in clips.corpora])
+        own = clips.of_corpus(corpus)
         counts = torch.bincount(clips.labels[own], minlength=len(MELD_INDEX)).clamp_min(1)
         raw = counts[clips.labels[own]].float().rsqrt()
         weights[own] = raw / raw.sum() * (2.0 if corpus == "ravdess" else 1.0)
     return weights / weights.mean()
 
 
-def _mean_by(values: Tensor, owner: Tensor, count: int) -> Tensor:
-    total = torch.zeros(count, values.shape[1]).index_add(0, owner, values)
-    return total / torch.bincount(owner, minlength=count)[:, None]
-
-
 def train(
-    data: Path, spec: AudioSpec, options: SpeechTraining, out: Path, cache: Path
+    data: Path, spec: AudioSpec, options: SpeechTraining, out: Path | None, cache: Path
 ) -> dict[str, float]:
-    """Read the corpora below a folder and train; returns the dev figures."""
-    train_clips, dev_clips = speaker_split(find_speech(data))
-    clips = gather(train_clips, spec, cache)
-    model, figures = fit(clips, gather(dev_clips, spec, cache), spec, options)
-    speakers = [f"{clip.corpus}/{clip.speaker}" for clip in train_clips]
-    unseen = out_of_fold(clips, speakers, spec, options)
-    out.mkdir(parents=True, exist_ok=True)
-    keys = [clip_key(clip) for clip in train_clips]
-    write_tensors(out / "out_of_fold.safetensors", dict(zip(keys, unseen, strict=True)))
-    # Last of the two: where it is, `training.encoders` takes the step for done.
-    write_tensors(out / "speech.safetensors", model.state_dict())
-    (out / "speech.json").write_text(json.dumps(figures, indent=2) + "\n")
+    """Read the corpora below a folder and train; returns the dev figures.
+
+    Without `out` nothing is written, and the out-of-fold scores are left out.
+    """
+    train_clips, dev_clips = map(heard, speaker_split(find_speech(data)))
+    clips, dev = gather(train_clips, spec, cache), gather(dev_clips, spec, cache)
+    model = fit(clips, spec, options)
+    figures = evaluate(model, dev)
+    after = {count: evaluate(model, dev, count) for count in HEARD if spec.speaker_normalised}
+    for count, known in after.items():
+        print(f"after {count} utterances of the speaker: {_in_words(known)}")
+    if out is not None:
+        unseen = out_of_fold(clips, spec, options)
+        out.mkdir(parents=True, exist_ok=True)
+        keys = [clip_key(clip) for clip in train_clips]
+        write_tensors(out / "out_of_fold.safetensors", dict(zip(keys, unseen, strict=True)))
+        report = {**figures, "after": after} if after else figures
+        (out / "speech.json").write_text(json.dumps(report, indent=2) + "\n")
+        # The last: where it is, `training.encoders` takes the step for done.
+        write_tensors(out / "speech.safetensors", model.state_dict())
     return figures
 
 
@@ -209,14 +200,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and train."""
     parser = script_parser("training.speech", __doc__, needs="speech corpora", smoke=True)
     parser.add_argument("--epochs", type=int, default=SpeechTraining.epochs)
+    parser.add_argument(
+        "--dev-only", action="store_true", help="print the dev figures and write no weights"
+    )
     return run_script(parser, arguments, _run)
 
 
 def _run(job: Job) -> None:
     settings = SpeechTraining(epochs=job.options.epochs, seed=job.seed)
-    figures = train(job.data, job.spec.audio, settings, job.runs / "speech", job.cache)
-    shown = ", ".join(f"{corpus} {figure:.4f}" for corpus, figure in figures.items())
-    print(f"best dev unweighted accuracy: {shown}")
+    out = None if job.options.dev_only else job.runs / "speech"
+    figures = train(job.data, job.spec.audio, settings, out, job.cache)
+    print(f"dev unweighted accuracy: {_in_words(figures)}")
+
+
+def _in_words(figures: dict[str, float]) -> str:
+    return ", ".join(f"{corpus} {figure:.4f}" for corpus, figure in figures.items())
 
 
 if __name__ == "__main__":

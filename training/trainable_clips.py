@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from engine.model.encoders import Encoders
 from engine.model.inputs import picture_tensor
 from engine.model.model import TurnInputs
+from stream.errors import UserError
 from training.checkpoint import gathered, write_tensors
 from training.clip_prepare import read_prepared
 
@@ -26,10 +27,18 @@ class TrainableClips(nn.Module):
     Args:
         encoders: Not frozen.
         cache: Folder that `training.clip_prepare.prepare` filled.
+
+    Raises:
+        UserError: The speech encoder hears a turn relative to those before it.
     """
 
     def __init__(self, encoders: Encoders, cache: Path) -> None:
         super().__init__()
+        if encoders.spec.audio.speaker_normalised:
+            raise UserError(
+                "model.audio.speaker_normalised needs a frozen speech encoder: set it to false, "
+                "or stage2.encoder_learning_rate to 0"
+            )
         self.densenet, self.speech = encoders.densenet, encoders.speech
         self._encoders, self._cache = encoders, cache
 

@@ -76,6 +76,10 @@ class VideoSpec:
     """Side of the crop in sides of the detector's box (`training.measure_framing`)."""
     face_offset: float = -0.08
     """Shift of the crop downwards, in sides of the detector's box."""
+    peak: float = 0.0
+    """How much the label scores of an utterance follow its strongest frames: 0 is the mean of the
+    frames; with p they are the logarithm of the mean of exp(p score), divided by p
+    (`training.measure_pooling`)."""
     densenet: DenseNetConfig = FACE_DENSENET
 
     def __post_init__(self) -> None:
@@ -85,6 +89,7 @@ class VideoSpec:
         require(1 <= self.tokens <= self.frames, f"video.tokens {self.tokens}: 1 to video.frames")
         require(self.std > 0, "video.std: positive")
         require(self.face_scale > 0, "video.face_scale: positive")
+        require(0 <= self.peak <= 10, "video.peak: 0 to 10")
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,10 @@ class AudioSpec:
     """At most this many windows per utterance, spread uniformly over it."""
     hidden: int = 128
     """Width of the speech encoder; 0: the functionals are only standardised."""
+    selected: int = 0
+    """Functionals that are kept, chosen in training; their places are in the weights. 0: all."""
+    speaker_normalised: bool = False
+    """Add each functional relative to what its speaker said before (`SpeakerScale`)."""
 
     def __post_init__(self) -> None:
         """Refuse values that no encoder can serve."""
@@ -108,11 +117,25 @@ class AudioSpec:
         require(self.feature_set in FEATURE_SETS, f"audio.feature_set: one of {known}")
         require(0 < self.hop_seconds <= self.window_seconds, "audio.hop_seconds: 0 to the window")
         require(self.max_windows >= 1, "audio.max_windows: at least 1")
+        most = f"audio.selected {self.selected}: 0 to {self.features}; 0 keeps all"
+        require(0 <= self.selected <= self.features, most)
+        unchosen = "audio.selected: the speech network's training chooses; set audio.hidden too"
+        require(self.hidden > 0 or not self.selected, unchosen)
 
     @property
     def features(self) -> int:
-        """Functionals per window."""
+        """Functionals of openSMILE per window."""
         return FEATURE_SETS[self.feature_set]
+
+    @property
+    def kept(self) -> int:
+        """Functionals per window that are kept."""
+        return self.selected or self.features
+
+    @property
+    def width(self) -> int:
+        """What the speech encoder's network and the adapter read of a window."""
+        return 2 * self.kept if self.speaker_normalised else self.kept
 
 
 @dataclass(frozen=True)
@@ -183,6 +206,8 @@ class ModelSpec:
     llm: LlmSpec = field(default_factory=LlmSpec)
     evidence: bool = True
     """Add the encoders' own label scores, weighted, to the label scores of the LLM."""
+    prosody: bool = False
+    """Measure the prosody of a turn (`engine.prosody`) as evidence beside its words."""
     version: int = 1
     """Of this format."""
 
@@ -190,6 +215,12 @@ class ModelSpec:
         """Refuse a model without labels or of another format version."""
         require(self.version == 1, f"spec version {self.version} is not 1; update bemerc-live")
         require(len(set(self.labels)) == len(self.labels) >= 2, "labels: two or more, distinct")
+        require(self.evidence or not self.prosody, "prosody: is evidence, which is off")
+
+    @property
+    def evidence_sources(self) -> tuple[str, ...]:
+        """What gives label scores of its own beside the LLM's."""
+        return ("audio", "video", "prosody") if self.prosody else ("audio", "video")
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-safe values."""

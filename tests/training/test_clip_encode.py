@@ -47,7 +47,7 @@ def frame_spec(**changes: object) -> ModelSpec:
 def encoders_of(spec: ModelSpec, seed: int = 1) -> Encoders:
     """Untrained encoders."""
     torch.manual_seed(seed)
-    speech = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
+    speech = SpeechEncoder.of(spec.audio, len(spec.labels))
     return Encoders(spec, DenseNet(spec.video.densenet), speech)
 
 

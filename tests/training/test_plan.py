@@ -48,7 +48,7 @@ def test_parameters_are_those_of_the_real_model(smoke: Smoke) -> None:
     counted = count_parameters(spec, language_model(base_config(spec.llm.base), spec.llm))
     encoders = (
         DenseNet(spec.video.densenet),
-        SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels)),
+        SpeechEncoder.of(spec.audio, len(spec.labels)),
     )
     assert counted.encoders == sum(p.numel() for e in encoders for p in e.parameters())
     assert counted.trained == sum(p.numel() for p in objectives.parameters() if p.requires_grad)

@@ -13,6 +13,7 @@ from tiny_model import spoken
 from engine.model.densenet import DenseNet
 from engine.model.encoders import Encoders, OpenSmile, SpeechEncoder
 from engine.model.fusion import audio_features, video_features
+from engine.model.speaker import SpeakerScale
 from engine.model.spec import FEATURE_SETS, AudioSpec, ModelSpec
 from stream.media import SAMPLE_RATE, Samples
 from training.smoke import smoke_recipe
@@ -23,7 +24,7 @@ SPEC = smoke_recipe(Path("base")).spec
 def build(spec: ModelSpec) -> Encoders:
     """Untrained encoders of a spec."""
     torch.manual_seed(0)
-    speech = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
+    speech = SpeechEncoder.of(spec.audio, len(spec.labels))
     return Encoders(spec, DenseNet(spec.video.densenet), speech)
 
 
@@ -182,3 +183,28 @@ def test_without_evidence_only_features_are_given() -> None:
     assert video.scores is audio.scores is None
     assert video.tokens.shape == (spec.video.tokens, 2 * spec.video.densenet.features)
     assert audio.tokens.shape == (2, spec.audio.features)
+
+
+def test_chosen_functionals_of_a_speaker() -> None:
+    """Columns are kept in ascending order; the second half is relative to the speaker's past."""
+    encoder = SpeechEncoder(6, 8, 7, selected=3, speaker_normalised=True)
+    with pytest.raises(ValueError, match="2 functionals were chosen, the spec keeps 3"):
+        encoder.select(torch.tensor([1, 2]))
+    encoder.select(torch.tensor([4, 1, 5]))
+    functionals = torch.arange(12.0).reshape(2, 6) / 4
+    standardised = encoder.standardise(functionals)
+    assert torch.equal(standardised, functionals[:, [1, 4, 5]])
+    unknown = encoder.describe(standardised)
+    assert torch.equal(unknown, torch.cat([standardised, standardised], 1))
+    scale = SpeakerScale.unknown(3).heard(torch.ones(8, 3))
+    known = encoder.describe(standardised, scale)
+    assert torch.equal(known[:, 3:], scale.normalise(standardised))
+    assert encoder.eval()(functionals, scale).shape == (2, 7)
+
+
+def test_an_old_encoder_still_fits() -> None:
+    """Without a selection the weights have the names that shipped bundles have."""
+    encoder = SpeechEncoder.of(AudioSpec(hidden=4), 7)
+    layers = {f"layers.{place}.{name}" for place in (0, 3, 6) for name in ("weight", "bias")}
+    assert set(encoder.state_dict()) == {"mean", "deviation"} | layers
+    assert AudioSpec().width == AudioSpec().features

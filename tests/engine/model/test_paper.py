@@ -41,7 +41,7 @@ def test_forward_and_backward(spec: ModelSpec) -> None:
     llm, tokenizer = load_base(Path(spec.llm.base))
     model = EmotionModel(spec, add_lora(llm, spec.llm), tokenizer)
     densenet = DenseNet(spec.video.densenet)
-    speech = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
+    speech = SpeechEncoder.of(spec.audio, len(spec.labels))
     recognizer = Recognizer(model, Encoders(spec, densenet, speech), None, Calibration())
     utterance = Utterance(
         id="1",

@@ -12,7 +12,7 @@ import pytest
 from engine.model.densenet import DenseNet
 from engine.model.encoders import SpeechEncoder
 from engine.model.fusion import Fusion
-from engine.model.spec import SPECS, ModelSpec, compact, paper
+from engine.model.spec import SPECS, AudioSpec, ModelSpec, compact, paper
 from training.smoke import smoke_recipe
 
 MAKERS = [*SPECS.values(), lambda: smoke_recipe(Path("base")).spec]
@@ -35,7 +35,7 @@ def test_can_be_built(make: Callable[[], ModelSpec]) -> None:
     assert fusion.absent["text"].shape == (spec.llm.hidden_size,)
     assert fusion.adapters["audio"].gain.shape == (spec.llm.hidden_size,)
     if spec.audio.hidden:
-        encoder = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
+        encoder = SpeechEncoder.of(spec.audio, len(spec.labels))
         assert encoder.layers[-1].out_features == len(spec.labels)
 
 
@@ -120,6 +120,8 @@ def test_a_value_of_the_wrong_type_is_refused(path: tuple[str, ...], value: obje
         (("audio", "hop_seconds"), 0.0, "audio.hop_seconds"),
         (("audio", "hop_seconds"), 2.5, "audio.hop_seconds"),
         (("audio", "max_windows"), 0, "audio.max_windows"),
+        (("audio", "selected"), 89, "audio.selected 89: 0 to 88"),
+        (("audio", "selected"), -1, "audio.selected -1"),
         (("prompt", "max_text_tokens"), 0, "prompt.max_text_tokens"),
         (("prompt", "context_tokens"), 0, "prompt.context_tokens"),
         (("llm", "hidden_size"), 0, "llm.hidden_size"),
@@ -131,6 +133,28 @@ def test_a_value_out_of_range_is_refused(path: tuple[str, ...], value: object, n
     """The message names the key."""
     with pytest.raises(ValueError, match=named):
         ModelSpec.from_dict(changed(path, value))
+
+
+def test_a_selection_needs_a_network() -> None:
+    """Its training chooses; functionals that are only standardised are all kept."""
+    document = changed(("audio", "selected"), 20)
+    document["audio"]["hidden"] = 0
+    with pytest.raises(ValueError, match=r"audio\.selected.*audio\.hidden"):
+        ModelSpec.from_dict(document)
+
+
+def test_a_spec_of_an_older_bundle_is_read() -> None:
+    """Without the keys that came later it is what it was."""
+    document = compact().to_dict()
+    del document["audio"]["selected"], document["audio"]["speaker_normalised"]
+    audio = ModelSpec.from_dict(document).audio
+    assert (audio.kept, audio.width, audio.speaker_normalised) == (88, 88, False)
+
+
+def test_what_the_network_reads_follows_the_keys() -> None:
+    """Those that are kept, and as many relative to the speaker."""
+    audio = AudioSpec(feature_set="ComParE_2016", selected=300, speaker_normalised=True)
+    assert (audio.features, audio.kept, audio.width) == (6373, 300, 600)
 
 
 def test_a_spec_without_a_name_is_refused() -> None:
