@@ -6,6 +6,7 @@ Imports nothing heavy, so that `--help` and mistakes are answered at once.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import socket
 from collections.abc import Sequence
@@ -74,6 +75,10 @@ class Options:
     """URL of a broker, `off`, or None for the embedded one."""
     jsonl: Path | None
     include_text: bool
+    behaviour: bool
+    """Whether events say what face and body do."""
+    abstain_below: float | None
+    """Confidence below which to abstain; 0 for never, None for the bundle's own thresholds."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,8 @@ def parse(arguments: Sequence[str], version: str) -> Options:
         mqtt=values.mqtt,
         jsonl=values.jsonl,
         include_text=values.include_text,
+        behaviour=values.behaviour,
+        abstain_below=values.abstain_below,
     )
 
 
@@ -215,6 +222,10 @@ def _add_output(parser: Parser) -> None:
         help="let MQTT and --jsonl have what was said; without it only this terminal shows it",
     )  # fmt: skip
     group.add_argument(
+        "--no-behaviour", dest="behaviour", action="store_false",
+        help="do not describe what face and body do, which takes up to 0.35 s per utterance",
+    )  # fmt: skip
+    group.add_argument(
         "--node", metavar="NAME", default=socket.gethostname() or "node",
         help="name of this machine in topics (default: its host name)",
     )  # fmt: skip
@@ -225,6 +236,11 @@ def _add_model(parser: Parser) -> None:
     group.add_argument(
         "--bundle", metavar="DIR", type=Path, default=BUNDLE,
         help="folder of a trained model (default: bundles/compact)",
+    )  # fmt: skip
+    group.add_argument(
+        "--abstain-below", metavar="P", type=_probability,
+        help="call an utterance unsure where the most probable emotion has less than this "
+        "probability, from 0 (never) to 1 (default: what the bundle chose, see its model card)",
     )  # fmt: skip
     threads = min(MAX_DEFAULT_THREADS, os.cpu_count() or 1)
     group.add_argument(
@@ -269,6 +285,16 @@ def _natural(text: str) -> int:
 
 def _positive(text: str) -> int:
     return _whole(text, 1)
+
+
+def _probability(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:  # false for NaN too
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
+    return value
 
 
 def _whole(text: str, least: int) -> int:

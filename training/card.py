@@ -23,9 +23,15 @@ from engine.model.manifest import Manifest, verify_bundle
 from engine.model.recognizer import Recognizer, read_spec
 from export.bundle import write_manifest
 from export.models import resolve
+from training.calibrate import REPORT
+from training.card_inputs import Inputs
+from training.card_markdown import percent, table
+from training.card_sections import sections, write_pictures
+from training.card_seeds import read_seeds
 from training.card_text import TEMPLATE
-from training.dev_sets import Measured, measure
+from training.dev_sets import NOISE, Measured, measure
 from training.face import FaceTraining
+from training.latency import latencies, read_events
 from training.progress import console
 from training.script import Job, run_script, script_parser
 from training.settings import Dropout, Settings, Stage1Training, Stage2Training
@@ -34,7 +40,11 @@ from training.speech import SpeechTraining
 CARD = "MODEL_CARD.md"
 
 CONTENTS = {
-    "calibration.json": "temperatures",
+    "calibration.json": "temperatures, biases, thresholds for abstaining",
+    REPORT: "cross-fitted figures of the calibration",
+    "card_confidence.png": "picture of this card",
+    "card_noise.png": "picture of this card",
+    "card_reliability.png": "picture of this card",
     "face.safetensors": "face encoder",
     "fusion.safetensors": "adapters, absent tokens, weights of the evidence",
     "lora.safetensors": "LoRA, float16",
@@ -46,9 +56,24 @@ CONTENTS = {
 
 
 def write_card(
-    bundle: Path, results: Sequence[Measured], settings: Settings, seed: int
+    bundle: Path,
+    results: Sequence[Measured],
+    settings: Settings,
+    seed: int,
+    inputs: Inputs | None = None,
 ) -> Manifest:
-    """Write the card of a bundle that was trained with `settings`, and seal the bundle again."""
+    """Write the card of a bundle that was trained with `settings`, and seal the bundle again.
+
+    Args:
+        bundle: Its folder; pictures are written there too.
+        results: Of the dev sets.
+        settings: Of the training.
+        seed: Of the training.
+        inputs: What else was measured; what was not is said to be missing.
+    """
+    inputs = inputs or Inputs()
+    write_pictures(bundle, results, inputs)
+    manifest = write_manifest(bundle)  # with the pictures
     spec = read_spec(bundle)
     calibration = json.loads((bundle / "calibration.json").read_text(encoding="utf-8"))
     values = {
@@ -64,9 +89,10 @@ def write_card(
         "stage2_settings": _settings(settings.stage2),
         "dropout_settings": _settings(settings.dropout),
         "temperatures": _list(Calibration.from_dict(calibration).temperatures),
+        **sections(bundle, results, inputs, _shown(bundle)),
         "summary": summary(results),
         "sections": "\n\n".join(_section(result, _shown(bundle)) for result in results),
-        "sizes": _sizes(verify_bundle(bundle)),
+        "sizes": _sizes(manifest),
         "parameters": _parameters(bundle),
     }
     text = string.Template(TEMPLATE).substitute(values)
@@ -83,13 +109,13 @@ def summary(results: Iterable[Measured]) -> str:
             rows.append((title, *["not measured"] + [""] * 4))
             continue
         figures = (scores.weighted_f1, scores.unweighted_accuracy, scores.accuracy, scores.ece)
-        rows.append((title, str(scores.n), *map(_percent, figures)))
+        rows.append((title, str(scores.n), *map(percent, figures)))
         if "ferplus_accuracy" in result.extra:
-            accuracy = _percent(float(result.extra["ferplus_accuracy"]))
+            accuracy = percent(float(result.extra["ferplus_accuracy"]))
             count = str(result.extra["ferplus_n"])
             rows.append(("the same, against FERPlus's majority of 7", count, "", "", accuracy, ""))
     heads = ("data", "examples", "weighted F1", "unweighted accuracy", "accuracy", "ECE")
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _section(result: Measured, bundle: str) -> str:
@@ -99,11 +125,11 @@ def _section(result: Measured, bundle: str) -> str:
     if result.scores is None:
         return "\n".join([*lines, "Not measured: the corpus was not there."])
     rows = [
-        (label, *map(_percent, (one.precision, one.recall, one.f1)), str(one.support))
+        (label, *map(percent, (one.precision, one.recall, one.f1)), str(one.support))
         for label, one in result.scores.per_class.items()
         if one.support
     ]
-    lines.append(_table(("emotion", "precision", "recall", "F1", "examples"), rows))
+    lines.append(table(("emotion", "precision", "recall", "F1", "examples"), rows))
     absent = [label for label, one in result.scores.per_class.items() if not one.support]
     notes = [f"The data have no {', '.join(absent)}."] if absent else []
     if "left_out" in result.extra:
@@ -117,7 +143,7 @@ def _sizes(manifest: Manifest) -> str:
     files = {name: record.size for name, record in manifest.files.items() if name != CARD}
     rows = [(f"`{name}`", CONTENTS.get(name, ""), _megabytes(size)) for name, size in files.items()]
     rows.append(("together", "", _megabytes(sum(files.values()))))
-    return _table(("file", "what", "size"), rows)
+    return table(("file", "what", "size"), rows)
 
 
 def _parameters(bundle: Path) -> str:
@@ -160,15 +186,6 @@ def _list(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    rule = ["---", *["---:"] * (len(heads) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (heads, rule, *rows))
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
-
-
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.2f} MB" if size >= 5_000 else f"{size} bytes"
 
@@ -177,12 +194,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, score, and write the card."""
     parser = script_parser("training.card", __doc__, needs="the corpora to score on")
     parser.add_argument("--bundle", type=Path, default=Path("bundles/compact"))
+    parser.add_argument(
+        "--seeds-from",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="what training.evaluate SEED1 SEED2 ... --json printed, one file for each data set",
+    )
+    parser.add_argument(
+        "--events",
+        type=Path,
+        metavar="FILE",
+        help="what run_live.py --file demo/talk.mp4 --jsonl wrote, for the latency",
+    )
     return run_script(parser, arguments, _run)
 
 
 def _run(job: Job) -> None:
     bundle: Path = job.options.bundle
     verify_bundle(bundle)
+    events = job.options.events
+    seeds = tuple(read_seeds(path) for path in job.options.seeds_from)  # before hours of scoring
+    stages = tuple(latencies(read_events(events))) if events else ()
     recognizer = Recognizer.load(
         bundle,
         base_model=resolve(read_spec(bundle).llm.base),
@@ -190,7 +224,9 @@ def _run(job: Job) -> None:
         threads=job.options.threads,
     )
     results = measure(recognizer, job.data, job.cache)
-    manifest = write_card(bundle, results, job.recipe.settings, job.seed)
+    noise = tuple(measure(recognizer, job.data, job.cache, NOISE))
+    inputs = Inputs(noise, seeds, stages)
+    manifest = write_card(bundle, results, job.recipe.settings, job.seed, inputs)
     print(summary(results))
     console.print(f"{bundle / CARD} written; the bundle is now {manifest.sha256}")
 

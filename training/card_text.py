@@ -63,7 +63,10 @@ became.
    a dialogue a sequence, a loss at the cue of each turn; first with words alone, then **composed**:
    each MELD turn is given a voice and a face of its own label from the other corpora, and modalities
    are dropped at random. Settings: $stage2_settings. Shares dropped: $dropout_settings.
-4. **Calibration**: a temperature for each set of modalities, fitted on dev: $temperatures.
+4. **Evidence**: how much the encoders' own judgement counts beside the words is refitted on dev turns
+   composed with the first half of the dev voices and faces (`training.refit`), where that helps.
+5. **Calibration**: for each set of modalities a temperature, and a bias of each emotion where it helps,
+   fitted on dev; composed sets on the first half. Temperatures: $temperatures.
 
 Those are the defaults of `python -m training.run compact`, run step by step on two shared cores, with
 one difference: the face encoder of this bundle was trained on the pictures with at least three votes
@@ -73,11 +76,42 @@ alignment, $stage1. No conversation with its own video and sound was seen in tra
 ## Dev figures
 
 In percent. **Dev data chose the epochs and the temperatures**, so expect less on data never used,
-above all of the calibration error (ECE). **Composed** figures are not MELD results: the voice and the
-face of a line were drawn by its true label, which real conversations do not do. `data` is a folder in
-the layout of `docs/data.md`.
+above all of the calibration error (ECE); the figures under *Calibration* are cross-fitted instead.
+**Composed** figures are not MELD results: the voice and the face of a line were drawn by its true label,
+which real conversations do not do. They are of the second half of the dev voices and faces (`--half 2`),
+which neither the weights of the evidence nor the calibration were fitted on. `data` is a folder in the
+layout of `docs/data.md`.
 
 $summary
+
+### Seeds
+
+$seeds
+
+### Calibration
+
+$calibration
+
+### Abstaining
+
+Below a threshold of confidence the answer is *unsure* (`emotion.abstained` in the event). The threshold
+of a set of modalities is the confidence at 80 % coverage of its dev set, and at most that of words.
+Change it with `run_live.py --abstain-below P`; 0 switches it off. Accuracy where only the surest are
+answered, each line below the command of its data set with `--risk-coverage` added:
+
+$abstaining
+
+### Words of a recogniser
+
+$noise
+
+### Women and men
+
+$genders
+
+### Time
+
+$latency
 
 $sections
 
@@ -92,7 +126,8 @@ $sections
 - Disgust and fear are rare in the dialogues: see the tables for each label.
 - A face smaller than about a sixth of the frame's shorter side is missed. Body and posture are not
   looked at. One face and one voice per input.
-- How it does on groups of people by age, sex or origin was not measured: the corpora hardly say.
+- How it does on women and men is told above for the voices alone, a few speakers each. Age and origin
+  were not measured: the corpora hardly say.
 
 ## Sizes
 

@@ -2,7 +2,8 @@
 
     python -m training.evaluate BUNDLE [BUNDLE ...] DATASET PATH [--json] [--report FILE.html]
 
-    meld       a csv: words; or a folder in the raw layout: words, voices and pictures
+    meld       a csv: words, with the measured prosody beside it if the bundle reads it;
+               or a folder in the raw layout: words, voices and pictures
     iemocap    a folder in the release's layout, likewise
     emorynlp   a csv or a folder: words
     manifest   a JSONL manifest of your own data, or its folder (docs/data.md)
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -42,10 +44,11 @@ from training.evaluation.document import About, Evaluation, to_document
 from training.evaluation.page import confusion_picture, evaluation_page
 from training.evaluation.scoring import Extra, score
 from training.evaluation.session import WORDS, Session
+from training.halves import HALVES
 from training.html import write_page
 from training.metrics import Scores
 from training.predict import remove
-from training.report import print_comparison, print_table
+from training.report import print_comparison, print_genders, print_selective, print_table
 
 
 def evaluate(
@@ -76,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.json:
             print(json.dumps(document, allow_nan=False))
         else:
-            _print(evaluation, Console())
+            _print(evaluation, Console(), risk_coverage=options.risk_coverage)
         _write_files(document, options.report, options.png)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -93,6 +96,7 @@ def _session(options: argparse.Namespace, words: Sequence[str]) -> Session:
         without=tuple(options.without),
         zero_shot=options.zero_shot,
         words=options.transcripts,
+        noise=options.noise,
     )
 
     def request(encoders: Encoders, labels: tuple[str, ...]) -> examples.Request:
@@ -105,6 +109,7 @@ def _session(options: argparse.Namespace, words: Sequence[str]) -> Session:
             faces=options.faces,
             speech=tuple(options.speech or ()),
             seed=options.seed,
+            half=options.half,
         )
 
     return Session(
@@ -114,10 +119,12 @@ def _session(options: argparse.Namespace, words: Sequence[str]) -> Session:
         cache=options.cache,
         request=request,
         split=options.split,
+        prosody=options.prosody,
         jobs=options.jobs,
         base_model=options.base_model,
         asr_model=options.asr_model,
         threads=options.threads,
+        seed=options.seed,
     )
 
 
@@ -128,6 +135,12 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         raise UserError(f"--split: {options.dataset} has none here; it is for {known}")
     if options.transcripts != "human" and not conversations:
         raise UserError(f"--transcripts {options.transcripts}: only for {known}")
+    if options.noise is not None and not conversations:
+        raise UserError(f"--noise: only for {known}")
+    if options.noise is not None and options.transcripts != "human":
+        raise UserError("--noise stands for a transcriber: leave --transcripts out")
+    if options.half is not None and options.dataset != "composed":
+        raise UserError("--half: only for composed")
     if options.zero_shot and not conversations:
         raise UserError(f"--zero-shot reads words alone: give one of {known}")
     for flag, path in (("--report", options.report), ("--png", options.png)):
@@ -135,9 +148,13 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
             raise UserError(f"{flag} {path} is a folder: give the name of a file")
 
 
-def _print(evaluation: Evaluation, console: Console) -> None:
+def _print(evaluation: Evaluation, console: Console, *, risk_coverage: bool) -> None:
     summary = evaluation.summary
     print_table(summary.mean, console, summary.extra, summary.intervals, summary.deviation)
+    if summary.by_gender:
+        print_genders(summary.by_gender, console)
+    if risk_coverage:
+        print_selective(summary.selective, console)
     if evaluation.asr is not None:
         print_comparison(summary.mean, evaluation.asr.mean, console, evaluation.difference or {})
     if evaluation.heard is not None and evaluation.heard.errors.rate is not None:
@@ -177,6 +194,11 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     output = parser.add_argument_group("what comes out")
     output.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     output.add_argument("--report", type=Path, metavar="FILE", help="also write an HTML report")
+    output.add_argument(
+        "--risk-coverage",
+        action="store_true",
+        help="also print accuracy by the share of turns that is answered (JSON and report have it)",
+    )
     output.add_argument("--png", type=Path, metavar="FILE", help="also write the confusion matrix")
 
 
@@ -204,7 +226,33 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--speech", type=Path, nargs="+", help="folders of speech corpora for composed"
     )
-    what.add_argument("--seed", type=int, default=1, help="of the composition")
+    what.add_argument(
+        "--half",
+        type=int,
+        choices=HALVES,
+        help="of the speakers and pictures for composed: dev's first is what a bundle's weights of "
+        "the evidence and its calibration were fitted on",
+    )
+    what.add_argument(
+        "--noise",
+        type=_rate,
+        metavar="RATE",
+        help="words as a recogniser writes them: lower case, no punctuation, this share wrong",
+    )
+    what.add_argument(
+        "--prosody", type=Path, help="measured prosody of a csv of MELD; default: found beside it"
+    )
+    what.add_argument("--seed", type=int, default=1, help="of the composition and the noise")
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:  # false for NaN too
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1")
+    return value
 
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:

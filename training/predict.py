@@ -9,10 +9,12 @@ Letters in shapes: n turns in all, E emotions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from random import Random
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,18 +44,31 @@ class Examples:
     """Label index of every turn in order; `NO_COUNTERPART` or `UNLABELLED` where it has none."""
     second_truth: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Other annotations of the same turns, by name, such as FERPlus's of FER2013."""
+    people: tuple[str, ...] = ()
+    """Who speaks each turn, by a name that is unique in the corpora; empty where unknown."""
+    genders: tuple[str, ...] = ()
+    """Of who speaks each turn, `female` or `male`, "" where unknown; empty where none is."""
+
+    def choose(self, dialogues: Iterable[int]) -> Examples:
+        """Some dialogues by their index, in that order, with all that is known of their turns."""
+        starts = [0, *accumulate(len(turns) for turns in self.dialogues)]
+        chosen = list(dialogues)
+        rows = [row for one in chosen for row in range(starts[one], starts[one + 1])]
+
+        def of(values: Sequence[Any]) -> tuple[Any, ...]:
+            return tuple(values[row] for row in rows) if values else ()
+
+        return Examples(
+            tuple(self.dialogues[one] for one in chosen),
+            of(self.truth),
+            {name: of(values) for name, values in self.second_truth.items()},
+            of(self.people),
+            of(self.genders),
+        )
 
     def every(self, step: int) -> Examples:
-        """Each `step`-th dialogue with its truth."""
-        chosen: list[tuple[TurnInputs, ...]] = []
-        truth: list[int] = []
-        start = 0
-        for index, turns in enumerate(self.dialogues):
-            if index % step == 0:
-                chosen.append(turns)
-                truth += self.truth[start : start + len(turns)]
-            start += len(turns)
-        return Examples(tuple(chosen), tuple(truth))
+        """Each `step`-th dialogue."""
+        return self.choose(range(0, len(self.dialogues), step))
 
 
 def remove(examples: Examples, modalities: Sequence[str]) -> Examples:
@@ -61,7 +76,7 @@ def remove(examples: Examples, modalities: Sequence[str]) -> Examples:
     dialogues = tuple(
         tuple(without(turn, *modalities) for turn in turns) for turns in examples.dialogues
     )
-    return Examples(dialogues, examples.truth, examples.second_truth)
+    return replace(examples, dialogues=dialogues)
 
 
 def probabilities(recognizer: Recognizer, dialogues: Sequence[Sequence[TurnInputs]]) -> Tensor:
@@ -84,6 +99,9 @@ def model_probabilities(
 
 def model_scores(model: EmotionModel, dialogues: Sequence[Sequence[TurnInputs]]) -> Tensor:
     """Uncalibrated label scores of every turn, in order, on the CPU: (n, E)."""
+    turns = [turn for dialogue in dialogues for turn in dialogue]
+    if model.spec.evidence and turns and all(turn.is_wordless for turn in turns):
+        return _wordless_scores(model, turns)
     single = all(len(dialogue) == 1 for dialogue in dialogues)
     parts = [Part(turns, 1, 0) for turns in dialogues] if single else []
     if not single:
@@ -108,6 +126,16 @@ def model_scores(model: EmotionModel, dialogues: Sequence[Sequence[TurnInputs]])
                 results[place] = rows[-parts[place].scored :]
             bar.update(task, advance=len(batch))
     return torch.cat([results[place] for place in places])
+
+
+def _wordless_scores(model: EmotionModel, turns: Sequence[TurnInputs]) -> Tensor:
+    """Of turns without words, which the encoders alone score: the LLM need not read them."""
+    with _evaluating(model):
+        width = model.spec.llm.hidden_size
+        parts = [turns[at : at + 1024] for at in range(0, len(turns), 1024)]
+        head = model.llm.get_output_embeddings().weight
+        scored = [model.score(head.new_zeros(len(part), width), part) for part in parts]
+        return torch.cat(scored).float().cpu()
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.bootstrap import Difference, Interval, Intervals
+from training.evaluation.selective import Selective
 from training.metrics import Scores
 
 HEADLINES = {
@@ -79,6 +80,29 @@ def print_comparison(
         ends = f"{100 * found.low:+.1f} to {100 * found.high:+.1f}" if found else ""
         table.add_row(wording, *shares, points, ends, f"{found.p_value:.3f}" if found else "")
     console.print(table)
+
+
+def print_genders(by_gender: Mapping[str, Scores], console: Console) -> None:
+    """Print the figures of women and of men."""
+    table = Table(title="by gender of who speaks", title_justify="left")
+    table.add_column("")
+    for gender in by_gender:
+        table.add_column(gender, justify="right")
+    table.add_row("turns", *(str(one.n) for one in by_gender.values()))
+    for key, wording in HEADLINES.items():
+        table.add_row(wording, *(_percent(getattr(one, key)) for one in by_gender.values()))
+    console.print(table)
+
+
+def print_selective(figures: Selective, console: Console) -> None:
+    """Print accuracy by the share of turns that is answered, the surest first."""
+    table = Table(title="answering the surest only", title_justify="left")
+    for name in ("coverage", "accuracy"):
+        table.add_column(name, justify="right")
+    for coverage, accuracy in figures.accuracy_at:
+        table.add_row(_percent(coverage), _percent(accuracy))
+    console.print(table)
+    console.print(f"area under the risk-coverage curve {figures.aurc:.4f}")
 
 
 def _class_table(scores: Scores, intervals: Intervals | None) -> Table:

@@ -18,7 +18,7 @@ from typing import Any
 from stream.errors import UserError
 
 MANIFEST = "manifest.json"
-SUFFIXES = (".json", ".md", ".onnx", ".safetensors")
+SUFFIXES = (".json", ".md", ".onnx", ".png", ".safetensors")
 """Types of file in a bundle: none of them can run code when it is loaded."""
 
 

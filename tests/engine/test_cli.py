@@ -29,13 +29,16 @@ def test_a_file_with_all_defaults() -> None:
     assert (options.mqtt, options.jsonl, options.include_text) == (None, None, False)
     assert options.bundle.parts[-2:] == ("bundles", "compact")
     assert options.node
+    assert options.behaviour
+    assert options.abstain_below is None
 
 
 def test_every_option_is_read() -> None:
     """Each flag ends in the option of its name."""
     line = (
         "--camera 1 --mic USB --bundle b --mqtt off --jsonl e.jsonl --no-text --pace real "
-        "--participant anna --threads 3 --node kitchen --include-text"
+        "--participant anna --threads 3 --node kitchen --include-text --no-behaviour "
+        "--abstain-below 0.45"
     )
     options = cli.parse(line.split(), "1.2.3")
     assert (options.uri, options.microphone) == ("camera://1", "USB")
@@ -43,6 +46,8 @@ def test_every_option_is_read() -> None:
     assert (options.mqtt, options.text, options.pace) == ("off", False, "real")
     assert (options.participant, options.threads, options.node) == ("anna", 3, "kitchen")
     assert options.include_text
+    assert not options.behaviour
+    assert options.abstain_below == 0.45
 
 
 def test_a_camera_alone() -> None:
@@ -75,6 +80,9 @@ def test_a_microphone_alone() -> None:
         ("--camera 0 --transcript beside", "needs --file"),
         ("--file a --pace slow", "--pace"),
         ("--file a --threads 0", "from 1 up"),
+        ("--file a --abstain-below 1.5", "from 0 to 1"),
+        ("--file a --abstain-below nan", "from 0 to 1"),
+        ("--file a --abstain-below half", "from 0 to 1"),
         ("--fil a", "--fil"),
     ],
 )

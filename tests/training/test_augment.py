@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.augment import augment_faces
+from training.augment import _degrade, augment_faces
 
 
 def generator(seed: int) -> torch.Generator:
@@ -63,3 +63,12 @@ def test_a_part_of_some_is_covered() -> None:
     covered = (made == 0.5).flatten(1).sum(1)
     assert 16 < int((covered > 0).sum()) < 48
     assert covered.max() <= (48 * 0.34 + 1) ** 2
+
+
+def test_some_are_of_poor_quality() -> None:
+    """A far face and a codec take the finest detail of a part of the pictures, not of all."""
+    board = (torch.arange(48)[:, None] + torch.arange(48)) % 2
+    faces = board.float().expand(64, 1, 48, 48)
+    detail = _degrade(faces, generator(6)).diff(dim=-1).abs().mean((1, 2, 3))
+    assert 8 < int((detail < 0.8).sum()) < 40
+    assert 16 < int((detail > 0.97).sum())

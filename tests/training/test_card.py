@@ -10,13 +10,23 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from engine.model.calibration import Calibration
 from engine.model.manifest import verify_bundle
 from engine.model.spec import MELD_LABELS, compact
 from export.bundle import write_manifest
+from stream.errors import UserError
 from training import card, evaluate
-from training.dev_sets import EVALUATIONS, Evaluation, Measured
+from training.calibrate import SubsetFigures, write_calibration
+from training.card_inputs import Inputs
+from training.card_sections import PICTURES
+from training.card_seeds import SeedFigures, read_seeds
+from training.dev_sets import EVALUATIONS, NOISE, Evaluation, Measured
+from training.evaluation.predictions import Predictions
+from training.evaluation.scoring import Scored
+from training.latency import StageLatency
 from training.metrics import scores
 from training.recipe import read_recipe
+from training.report import HEADLINES
 from training.settings import Settings, Stage1Training
 
 
@@ -90,7 +100,9 @@ def test_a_bundle_is_sealed_with_its_card(bundle: Path, results: list[Measured])
     assert manifest.sha256 != before
 
 
-@pytest.mark.parametrize("evaluation", EVALUATIONS, ids=lambda evaluation: evaluation.title)
+@pytest.mark.parametrize(
+    "evaluation", [*EVALUATIONS, *NOISE], ids=lambda evaluation: evaluation.title
+)
 def test_a_command_can_be_typed(evaluation: Evaluation) -> None:
     """`training.evaluate` takes every command of a card, and reads from it what the card did."""
     words = shlex.split(evaluation.command("bundles/compact"))
@@ -102,3 +114,74 @@ def test_a_command_can_be_typed(evaluation: Evaluation) -> None:
     assert options.speakers == evaluation.speakers
     assert tuple(options.without) == evaluation.without
     assert (options.faces is None) == (evaluation.dataset != "composed")
+    assert (options.half, options.noise) == (evaluation.half, evaluation.noise)
+
+
+def measured(evaluation: Evaluation, right: int, genders: bool = False) -> Measured:
+    """Ten turns of which the surest are right."""
+    confidence = np.linspace(0.9, 0.5, 10)
+    truth = np.array([0] * right + [1] * (10 - right))
+    given = np.zeros((10, len(MELD_LABELS)))
+    given[:, 0], given[:, 1] = confidence, 1 - confidence
+    predictions = Predictions(MELD_LABELS, truth, given, np.arange(10))
+    scored = Scored(predictions, {}, {}, ("female", "male") * 5 if genders else ())
+    extra = {"answered": 0.75, "accuracy_where_answered": 0.875}
+    return Measured(evaluation, predictions.scores(), extra, scored.by_gender(), predictions)
+
+
+def test_a_card_of_everything(bundle: Path) -> None:
+    """Seeds, calibration, abstaining, noise, women and men, time: each with its command."""
+    words, voices = measured(EVALUATIONS[0], 8), measured(EVALUATIONS[3], 6, genders=True)
+    subset = SubsetFigures(1109, True, 1.1, 0.0375, 0.625, 0.6125, 0.7125, 0.6625, 0.4321)
+    write_calibration(Calibration({"text": 1.25}), bundle, {"text": subset})
+    seeds = SeedFigures(
+        "python -m training.evaluate a b meld data/meld/dev_sent_emo.csv --json",
+        1109,
+        dict.fromkeys(HEADLINES, 0.625),
+        dict.fromkeys(HEADLINES, 0.0125),
+        (dict.fromkeys(HEADLINES, 0.6125), dict.fromkeys(HEADLINES, 0.6375)),
+    )
+    noise = tuple(measured(one, 7) for one in NOISE)
+    inputs = Inputs(noise, (seeds,), (StageLatency("llm", 3, 210.0, 290.0),))
+    card.write_card(bundle, [words, voices], Settings(), 1, inputs)
+    text = (bundle / card.CARD).read_text()
+    assert "python -m training.evaluate a b meld" in text
+    assert "| weighted F1 | 62.5 | 1.2 | 61.3 | 63.7 |" in text
+    assert "| text | 1109 | yes | 1.100 | 3.8 | 62.5 | 61.3 | 71.2 | 66.2 | 43.2 |" in text
+    assert "--bundle bundles/compact --dry-run" in text
+    assert "| MELD dev, words | 100.0 | 88.9 | 80.0 |" in text
+    assert "| 75.0 | 87.5 |" in text
+    assert "--noise 0.15" in text
+    assert "| 20 % wrong |" in text
+    assert "| RAVDESS actors 17-20, English voices | female | 5 |" in text
+    assert "| llm | 3 | 210 | 290 |" in text
+    for name in PICTURES.values():
+        assert f"]({name})" in text
+        assert (bundle / name).stat().st_size < 60_000
+        assert name in verify_bundle(bundle).files
+    assert "Not measured." not in text
+
+
+def test_an_old_picture_does_not_stay(bundle: Path, results: list[Measured]) -> None:
+    """What was not measured this time is not shown."""
+    for name in PICTURES.values():
+        (bundle / name).write_bytes(b"of another bundle")
+    card.write_card(bundle, results, Settings(), seed=1)
+    assert not any((bundle / name).exists() for name in PICTURES.values())
+    text = (bundle / card.CARD).read_text()
+    assert "card_" not in text
+    assert "Not measured." in text
+
+
+def test_figures_of_seeds_are_read_from_json(tmp_path: Path) -> None:
+    """From what the evaluation prints; another file is refused with its name."""
+    run = dict.fromkeys(HEADLINES, 0.5)
+    document = {"about": {"command": "x"}, "n": 3, **run, "deviation": None, "runs": [run]}
+    path = tmp_path / "seeds.json"
+    path.write_text(json.dumps(document))
+    found = read_seeds(path)
+    assert (found.command, found.n, found.deviation, len(found.each)) == ("x", 3, None, 1)
+    for content in ("[]", "{}", "no json"):
+        path.write_text(content)
+        with pytest.raises(UserError, match=r"--seeds-from .*seeds\.json"):
+            read_seeds(path)

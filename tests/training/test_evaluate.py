@@ -99,6 +99,72 @@ def test_composed(smoke: Smoke, score: Score) -> None:
     )
 
 
+def test_women_and_men_are_told_apart(smoke: Smoke, score: Score) -> None:
+    """RAVDESS's odd actors are men; together they are all turns. Words have no such table."""
+    result = score("ravdess", smoke.data / "ravdess")
+    assert {gender: one["n"] for gender, one in result["by_gender"].items()} == {
+        "female": 8,
+        "male": 16,
+    }
+    right = sum(one["accuracy"] * one["n"] for one in result["by_gender"].values())
+    assert right / 24 == pytest.approx(result["accuracy"])
+    assert score("meld", smoke.data / "meld" / "dev_sent_emo.csv")["by_gender"] == {}
+
+
+def test_abstaining_is_told(smoke: Smoke, score: Score) -> None:
+    """The curve ends at the accuracy of all; the bundle answers about what it was made to."""
+    result = score("meld", smoke.data / "meld" / "dev_sent_emo.csv")
+    curve = result["risk_coverage"]
+    assert curve["accuracy_at"]["1"] == pytest.approx(result["accuracy"])
+    assert curve["curve"][-1] == pytest.approx([1, 1 - result["accuracy"]])
+    assert 0.75 <= result["answered"] <= 1
+
+
+def test_noise_spoils_the_words(smoke: Smoke, score: Score) -> None:
+    """As many as asked for, the same ones each time; without any only case and signs are lost."""
+    path = smoke.data / "meld" / "dev_sent_emo.csv"
+    noisy = score("meld", path, "--noise", "0.5")
+    assert 0.3 < noisy["transcripts"]["word_error_rate"] < 0.7
+    assert noisy["about"]["noise"] == 0.5
+    assert figures(score("meld", path, "--noise", "0.5")) == figures(noisy)
+    plain = score("meld", path, "--noise", "0")
+    assert plain["transcripts"]["word_error_rate"] == 0
+    clean = score("meld", path)  # the synthesised words are in lower case already
+    assert {k: plain[k] for k in FIGURES} == pytest.approx({k: clean[k] for k in FIGURES}, abs=1e-4)
+
+
+def test_halves_of_the_composed_voices(smoke: Smoke, score: Score) -> None:
+    """The same words, and other pictures."""
+    words = (*composed(smoke), "--speakers", "dev")
+    first, second = (score(*words, "--half", half) for half in "12")
+    assert first["n"] == second["n"] == 24
+    assert first["reliability"] != second["reliability"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("fer2013", "x", "--noise", "0.1"), "--noise: only for"),
+        (("meld", "x", "--noise", "0.1", "--transcripts", "asr"), "leave --transcripts out"),
+        (("meld", "x", "--half", "1"), "--half: only for composed"),
+    ],
+)
+def test_flags_that_do_not_go_together(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], complaint: str
+) -> None:
+    """One line, before anything is loaded."""
+    assert main(["bundle", *words]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rate", ["1.1", "-0.1", "nan", "much"])
+def test_a_noise_that_is_no_share(capsys: pytest.CaptureFixture[str], rate: str) -> None:
+    """Refused by the parser."""
+    with pytest.raises(SystemExit):
+        main(["bundle", "meld", "x", f"--noise={rate}"])
+    assert "share from 0 to 1" in capsys.readouterr().err
+
+
 def test_without_leaves_modalities_out(smoke: Smoke, score: Score) -> None:
     """Without voice and face the composed set is MELD; without everything the words say nothing."""
     meld = smoke.data / "meld" / "dev_sent_emo.csv"
@@ -132,9 +198,11 @@ def test_a_table_without_json(
 ) -> None:
     """For people: percentages by emotion and over all."""
     path = smoke.data / "meld" / "dev_sent_emo.csv"
-    assert main([str(tiny_bundle), "meld", str(path), "--threads", "1"]) == 0
+    options = ["--threads", "1", "--risk-coverage"]
+    assert main([str(tiny_bundle), "meld", str(path), *options]) == 0
     printed = capsys.readouterr().out
     assert "24 examples" in printed
+    assert "area under the risk-coverage curve" in printed
     assert "weighted F1" in printed
     assert all(label in printed for label in MELD_LABELS)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +22,8 @@ from training.datasets.meld import read_meld
 from training.evaluation.label_map import label_indices, require_known
 from training.predict import NO_COUNTERPART, Examples
 from training.preprocess import encode_dialogues
+from training.prosody_turns import with_published
+from training.transcription_noise import degrade
 
 CONVERSATIONS = tuple(CORPORA)
 """Names of the corpora that have dialogues."""
@@ -54,21 +58,27 @@ class Conversations:
         return [u.text for dialogue in self.dialogues for u in dialogue.utterances]
 
 
-def read_conversations(corpus: str, path: Path, split: str | None = None) -> Conversations:
+def read_conversations(
+    corpus: str, path: Path, split: str | None = None, prosody: Path | None = None
+) -> Conversations:
     """Read one split.
 
     Args:
         corpus: Key of `CORPORA`.
         path: Its folder; or, for words alone, a csv (`TABLES`).
         split: Of a folder; `DEFAULT_SPLIT` for None.
+        prosody: Published prosody for a csv of MELD; None for the file beside it, if any.
 
     Raises:
         UserError: The path is not in the corpus's layout, or has no such split.
     """
+    if prosody is not None and (corpus != "meld" or path.is_dir()):
+        raise UserError(f"--prosody {prosody}: only for a csv of MELD; beside others it is found")
     if corpus in TABLES and not path.is_dir():
         if split is not None:
             raise UserError(f"--split {split}: {path} is one split; give the corpus's folder")
-        return Conversations(corpus, CORPUS_LABELS[corpus], tuple(TABLES[corpus](path)), None)
+        read = partial(read_meld, prosody=prosody) if corpus == "meld" else TABLES[corpus]
+        return Conversations(corpus, CORPUS_LABELS[corpus], tuple(read(path)), None)
     opened = open_corpus(corpus, path)
     wanted = split or DEFAULT_SPLIT
     if not opened.splits.get(wanted):
@@ -80,7 +90,7 @@ def read_conversations(corpus: str, path: Path, split: str | None = None) -> Con
 def encode(
     conversations: Conversations, encoders: Encoders | None, cache: Path, jobs: int = 1
 ) -> tuple[tuple[TurnInputs, ...], ...]:
-    """Turns with words, and with voice and pictures where the corpus has clips.
+    """Turns with words, and with voice, pictures and prosody where the corpus has them.
 
     Args:
         conversations: What to encode.
@@ -89,11 +99,17 @@ def encode(
         jobs: Processes.
     """
     if encoders is None or not any(conversations.clips):
-        return tuple(
+        turns = [
             tuple(TurnInputs(u.speaker, clean_text(u.text) or None) for u in dialogue.utterances)
             for dialogue in conversations.dialogues
-        )
-    return tuple(encode_dialogues(conversations.dialogues, encoders, cache, jobs))
+        ]
+    else:
+        turns = encode_dialogues(conversations.dialogues, encoders, cache, jobs)
+    prosody = None if encoders is None else encoders.prosody
+    return tuple(
+        with_published(own, dialogue, prosody)
+        for own, dialogue in zip(turns, conversations.dialogues, strict=True)
+    )
 
 
 def truth_of(conversations: Conversations, labels: Sequence[str]) -> tuple[int, ...]:
@@ -121,6 +137,12 @@ def to_examples(
         UserError: The labels of corpus and bundle do not match, or no utterance has one.
     """
     return Examples(tuple(turns), truth_of(conversations, labels))
+
+
+def degraded(conversations: Conversations, rate: float, seed: int) -> list[str]:
+    """The words of every utterance as a recogniser would write them, this share of them wrong."""
+    rng = random.Random(seed)
+    return [degrade(text, rate, rng) for text in conversations.texts]
 
 
 def with_texts(

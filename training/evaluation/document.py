@@ -32,6 +32,9 @@ class About:
     zero_shot: bool = False
     words: str = "human"
     """Whose transcripts: `human`, `asr` or `both`."""
+    noise: float | None = None
+    """Word errors per word put into the corpus's transcripts, without case and punctuation; None
+    where they are read as they are."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ same data give the same bytes.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -76,6 +76,49 @@ def reliability_png(bins: Sequence[ReliabilityBin]) -> bytes:
     upper.legend(loc="upper left")
     lower.bar(edges, [one.n for one in bins], width, align="edge", color=_GREY, edgecolor="white")
     lower.set(xlabel="confidence", ylabel="examples")
+    return _png(figure)
+
+
+def risk_coverage_png(
+    curve: Sequence[tuple[float, float]], others: Mapping[str, Sequence[tuple[float, float]]] = {}
+) -> bytes:
+    """Share of wrong answers by the share answered, the surest first.
+
+    Args:
+        curve: Coverage and risk.
+        others: More curves, by name, such as those of other modalities.
+    """
+    figure = Figure(figsize=(5.2, 3.6), dpi=DOTS_PER_INCH, layout="constrained")
+    axes = figure.subplots()
+    for name, points in {"": curve, **others}.items():
+        if points:
+            axes.plot(*zip(*points, strict=True), label=name, color=None if name else _BLUE)
+    axes.set(xlim=(0, 1), ylim=(0, None), xlabel="coverage", ylabel="risk")
+    if others:
+        axes.legend()
+    return _png(figure)
+
+
+def noise_png(points: Sequence[tuple[float, float]], clean: float) -> bytes:
+    """Weighted F1 by word error rate.
+
+    Args:
+        points: Rate and weighted F1, shares from 0 to 1.
+        clean: Weighted F1 on the transcripts as they are.
+    """
+    figure = Figure(figsize=(5.2, 3.2), dpi=DOTS_PER_INCH, layout="constrained")
+    axes = figure.subplots()
+    rates, values = zip(*points, strict=True)
+    axes.axhline(100 * clean, linestyle="--", color=_GREY, label="transcripts as they are")
+    axes.plot(
+        [100 * rate for rate in rates],
+        [100 * value for value in values],
+        marker="o",
+        color=_BLUE,
+        label="lower case, no punctuation",
+    )
+    axes.set(xlabel="words wrong, %", ylabel="weighted F1, %")
+    axes.legend(loc="lower left")
     return _png(figure)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.figures import confusion_png, reliability_png
+from training.evaluation.figures import confusion_png, reliability_png, risk_coverage_png
 from training.evaluation.predictions import ReliabilityBin
 from training.html import data_uri, render
 from training.report import HEADLINES
@@ -26,6 +26,7 @@ def evaluation_page(document: dict[str, Any]) -> str:
         shown_flaws=SHOWN_FLAWS,
         confusion=data_uri(confusion_picture(document), "image/png"),
         reliability=data_uri(reliability_png(bins), "image/png"),
+        risk_coverage=data_uri(risk_coverage_png(document["risk_coverage"]["curve"]), "image/png"),
         recorded=[run for run in document["runs"] if run["training"]],
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.metrics import (
     CALIBRATION_BINS,
@@ -50,6 +51,12 @@ class Predictions:
     def dialogue_count(self) -> int:
         """D, the dialogues with a scored example."""
         return int(self._index.max()) + 1
+
+    def only(self, rows: NDArray[np.bool_]) -> Predictions:
+        """Some of the examples: (N,)."""
+        return Predictions(
+            self.labels, self.truth[rows], self.probabilities[rows], self.dialogues[rows]
+        )
 
     def scores(self) -> Scores:
         """All figures."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,11 @@ from engine.model.recognizer import used_modalities
 from engine.model.spec import MODALITIES
 from training.evaluation.label_map import require_known
 from training.evaluation.predictions import Predictions
+from training.metrics import Scores
 from training.predict import NO_COUNTERPART, UNLABELLED, Examples, model_probabilities
+
+GENDERS = ("female", "male")
+"""That the corpora name."""
 
 Extra = dict[str, float | int | str]
 """Figures that only some corpora have."""
@@ -30,7 +34,19 @@ class Scored:
     """How many of them have words, a voice, pictures."""
     extra: Extra
     """`left_out` turns whose emotion the bundle does not know, `unlabelled` ones without an
-    emotion, and of each second annotation NAME `NAME_accuracy` over `NAME_n` turns."""
+    emotion; of a bundle that abstains the share `answered` and `accuracy_where_answered`; and of
+    each second annotation NAME `NAME_accuracy` over `NAME_n` turns."""
+    genders: tuple[str, ...] = ()
+    """Of who speaks each scored turn, "" where unknown; empty where none is known."""
+
+    def by_gender(self) -> dict[str, Scores]:
+        """Figures of each gender of whom there are turns."""
+        found = np.array(self.genders)
+        return {
+            gender: self.predictions.only(found == gender).scores()
+            for gender in GENDERS
+            if (found == gender).any()
+        }
 
 
 def score(model: EmotionModel, calibration: Calibration, examples: Examples) -> Scored:
@@ -51,11 +67,28 @@ def score(model: EmotionModel, calibration: Calibration, examples: Examples) -> 
         if has
         for name in used_modalities(turn)
     )
+    predictions = Predictions(model.spec.labels, truth[known], given[known], dialogues[known])
+    names = [used_modalities(turn) for turn, has in zip(turns, known, strict=True) if has]
     return Scored(
-        Predictions(model.spec.labels, truth[known], given[known], dialogues[known]),
+        predictions,
         {name: used[name] for name in MODALITIES},
-        _left_out(truth) | _second(examples, given),
+        _left_out(truth) | _answered(calibration, predictions, names) | _second(examples, given),
+        tuple(np.array(examples.genders)[known].tolist()) if examples.genders else (),
     )
+
+
+def _answered(
+    calibration: Calibration, predictions: Predictions, used: Sequence[Sequence[str]]
+) -> Extra:
+    """How often the bundle does not abstain, and how right it is then."""
+    if not any(calibration.abstain_below.values()):
+        return {}
+    given = zip(predictions.confidence.tolist(), used, strict=True)
+    answered = np.array([not calibration.abstains(*one) for one in given])
+    extra: Extra = {"answered": float(answered.mean())}
+    if answered.any():
+        extra["accuracy_where_answered"] = float(predictions.hits[answered].mean())
+    return extra
 
 
 def _left_out(truth: np.ndarray) -> Extra:

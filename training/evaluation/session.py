@@ -9,11 +9,13 @@ from pathlib import Path
 from engine.model.encoders import Encoders
 from engine.model.recognizer import read_spec
 from export.models import resolve
+from stream.errors import UserError
 from training import examples
 from training.clip_prepare import PreparedReport, prepare
 from training.evaluation.conversations import (
     CONVERSATIONS,
     Conversations,
+    degraded,
     encode,
     read_conversations,
     to_examples,
@@ -55,6 +57,10 @@ class Session:
     asr_model: str = "whisper-tiny.en"
     """Name that `export.models` resolves."""
     threads: int = 2
+    seed: int = 1
+    """Of the noise."""
+    prosody: Path | None = None
+    """Published prosody of a csv of MELD; None for the file beside it, if there is one."""
 
     def run(self) -> Evaluation:
         """Score every bundle.
@@ -75,16 +81,22 @@ class Session:
         return self._run(subject, examples.read(self.about.dataset, request))
 
     def _conversations(self) -> Evaluation:
-        conversations = read_conversations(self.about.dataset, self.path, self.split)
+        conversations = read_conversations(self.about.dataset, self.path, self.split, self.prosody)
+        for bundle in self.bundles if self.prosody is not None else ():
+            if not read_spec(bundle).prosody:
+                raise UserError(f"--prosody: {bundle} does not read prosody; leave the option out")
         # A mistake in the labels is said before anything costs time.
         truth_of(conversations, read_spec(self.bundles[0]).labels)
         transcripts = self._transcribe(conversations)
+        noisy = self._degrade(conversations)
         human, asr = list[Run](), list[Run]()
         clips: PreparedReport | None = None
         for bundle in self.bundles:
             subject = self._load(bundle)
             labels = subject.model.spec.labels
             turns = encode(conversations, self._encoders(subject), self.cache, self.jobs)
+            if noisy is not None:
+                turns = with_texts(turns, noisy)
             if self.about.words != "asr":
                 human.append(self._run(subject, to_examples(conversations, turns, labels)))
             if transcripts is not None:
@@ -95,7 +107,7 @@ class Session:
             replace(self.about, split=conversations.split),
             human,
             asr,
-            None if transcripts is None else _heard(conversations, transcripts),
+            self._heard(conversations, transcripts, noisy),
             clips,
         )
 
@@ -117,6 +129,22 @@ class Session:
             return None
         model = resolve(self.asr_model)
         return transcribe(conversations.clips, model, self.cache, self.threads)
+
+    def _degrade(self, conversations: Conversations) -> list[str] | None:
+        """The corpus's words as a recogniser would write them, where that is asked for."""
+        if self.about.noise is None:
+            return None
+        return degraded(conversations, self.about.noise, self.seed)
+
+    def _heard(
+        self,
+        conversations: Conversations,
+        transcripts: Transcripts | None,
+        noisy: list[str] | None,
+    ) -> Heard | None:
+        if noisy is not None:
+            return Heard(word_errors(conversations.texts, noisy), 0)
+        return None if transcripts is None else _heard(conversations, transcripts)
 
     def _clips(self, subject: Subject, conversations: Conversations) -> PreparedReport | None:
         """What was wrong with the clips, which are in the cache by now."""

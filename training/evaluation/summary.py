@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from training.bootstrap import Difference, Intervals, interval
 from training.evaluation.predictions import reliability
 from training.evaluation.scoring import Extra, Scored
+from training.evaluation.selective import Selective, selective, selective_json
 from training.evaluation.training_record import TrainingRecord
 from training.metrics import FIGURES, ClassScores, Scores
 from training.report import to_json
@@ -42,6 +43,13 @@ class Summary:
     """Of the mean, over dialogues; None for fewer than two dialogues."""
     extra: Extra
     """Means over runs of what `Scored.extra` has."""
+    by_gender: Mapping[str, Scores] = field(default_factory=dict)
+    """Means over runs, where the corpus says who is a woman and who a man."""
+
+    @property
+    def selective(self) -> Selective:
+        """Risk by coverage, the mean over runs."""
+        return selective([run.scored.predictions for run in self.runs])
 
 
 def summarise(runs: Sequence[Run]) -> Summary:
@@ -59,7 +67,13 @@ def summarise(runs: Sequence[Run]) -> Summary:
         deviation=deviation(scores) if several else None,
         intervals=interval(predictions) if predictions[0].dialogue_count > 1 else None,
         extra=_mean_extra([run.scored.extra for run in runs]),
+        by_gender=_by_gender(runs),
     )
+
+
+def _by_gender(runs: Sequence[Run]) -> dict[str, Scores]:
+    found = [run.scored.by_gender() for run in runs]
+    return {gender: mean_scores([one[gender] for one in found]) for gender in found[0]}
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
@@ -99,6 +113,8 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "intervals": _intervals_json(summary.intervals) if summary.intervals else None,
         "confusion": summary.mean.confusion.tolist(),
         "reliability": [asdict(one) for one in reliability(predictions)],
+        "risk_coverage": selective_json(summary.selective),
+        "by_gender": {name: to_json(one) for name, one in summary.by_gender.items()},
         "runs": [_run_json(run) for run in summary.runs],
     }
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from engine.model.calibration import BOUNDS, Calibration, fit_temperature
+from engine.model.calibration import BOUNDS, SUBSETS, Calibration, fit_temperature
 
 
 def drawn(temperature: float, count: int = 6000) -> tuple[torch.Tensor, torch.Tensor]:
@@ -62,13 +62,83 @@ def test_each_subset_has_its_own_temperature() -> None:
     torch.testing.assert_close(probabilities, expected)
 
 
+def test_biases_are_added_after_the_division() -> None:
+    """Those of a subset move its rows alone."""
+    calibration = Calibration({"text": 2.0}, {"text": (1.0, 0.0, -1.0)})
+    scores = torch.randn(2, 3)
+    probabilities = calibration.probabilities(scores, [("text",), ("audio",)])
+    moved = scores[0] / 2 + torch.tensor([1.0, 0.0, -1.0])
+    torch.testing.assert_close(probabilities, torch.stack([moved, scores[1]]).softmax(1))
+
+
+def test_it_abstains_below_the_threshold_of_the_subset() -> None:
+    """At the threshold it answers; without a threshold always, and without a modality never."""
+    calibration = Calibration(abstain_below={"text": 0.5})
+    assert calibration.abstains(0.49, ("text",))
+    assert not calibration.abstains(0.5, ("text",))
+    assert not calibration.abstains(0.1, ("text", "audio"))
+    assert calibration.abstains(0.9, ())
+
+
+@pytest.mark.parametrize(("threshold", "unsure"), [(0.0, False), (0.6, True)])
+def test_one_threshold_can_replace_all(threshold: float, unsure: bool) -> None:
+    """0 switches abstaining off; having nothing to go by stays an abstention."""
+    calibration = Calibration({"text": 2.0}, abstain_below={"text": 0.9})
+    changed = calibration.abstaining_below(threshold)
+    assert changed.temperatures == calibration.temperatures
+    assert {changed.abstains(0.55, names.split("+")) for names in SUBSETS} == {unsure}
+    assert changed.abstains(0.99, ())
+
+
 def test_survives_json() -> None:
     """What is stored is what is read back."""
-    calibration = Calibration({"text": 1.25, "audio+video": 3.0})
+    calibration = Calibration(
+        {"text": 1.25, "audio+video": 3.0}, {"text": [0.5, -0.5]}, {"text": 0.4}
+    )
     assert Calibration.from_dict(calibration.to_dict()) == calibration
 
 
-@pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf"), "1.5", None])
+def test_files_from_before_biases_and_thresholds_are_read() -> None:
+    """They have temperatures alone, and abstain from nothing."""
+    assert Calibration.from_dict({"temperatures": {"text": 1.5}}) == Calibration({"text": 1.5})
+
+
+def test_every_subset_has_a_name() -> None:
+    """Seven of three modalities, in the order that recognitions name them."""
+    assert SUBSETS == (
+        "text", "audio", "video", "text+audio", "text+video", "audio+video", "text+audio+video",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("biases", [0.0, float("nan")]),
+        ("biases", [0.0, 21.0]),
+        ("biases", [0.0, True]),
+        ("biases", 0.5),
+        ("biases", "00"),
+        ("abstain_below", float("nan")),
+        ("abstain_below", -0.1),
+        ("abstain_below", 1.1),
+        ("abstain_below", "0.5"),
+        ("abstain_below", True),
+    ],
+)
+def test_numbers_out_of_range_are_refused(key: str, value: object) -> None:
+    """The message names the key and whose number it is."""
+    with pytest.raises(ValueError, match=rf"{key}: .*text"):
+        Calibration.from_dict({"temperatures": {}, key: {"text": value}})
+
+
+def test_biases_of_other_labels_are_refused() -> None:
+    """Their number is that of the labels."""
+    Calibration({}, {"text": [0.0] * 7}).require_labels(7)
+    with pytest.raises(ValueError, match="6 but the spec has 7"):
+        Calibration({}, {"text": [0.0] * 6}).require_labels(7)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf"), "1.5", None, True])
 def test_an_impossible_temperature_is_refused(value: object) -> None:
     """The message names whose it is."""
     with pytest.raises(ValueError, match="text"):
