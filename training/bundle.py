@@ -13,13 +13,18 @@ from pathlib import Path
 
 from engine.model.calibration import Calibration
 from stream.errors import UserError
+from training import members
 from training.calibrate import calibrate, figures_table, write_calibration
 from training.learner import owner
+from training.pretune import folder_of
 from training.progress import console
+from training.prosody import WEIGHTS as PROSODY
+from training.prosody import prosody_weights
+from training.prosody_evidence import attach
 from training.provenance import PROVENANCE, join_provenance, require_finished
 from training.refit import refit, refit_table
 from training.script import Job, run_script, script_parser
-from training.stage2 import stage1_result
+from training.stage2 import start_of
 
 WEIGHTS = {
     "face.safetensors": "face/face.safetensors",
@@ -39,7 +44,7 @@ def assemble(job: Job, out: Path) -> None:
     Raises:
         UserError: a step before was not run to its end, or with another recipe.
     """
-    start = stage1_result(job)
+    start = start_of(job)
     require_finished(job.runs / "stage2", owner(job.recipe, "stage2", job.seed, start))
     out.mkdir(parents=True, exist_ok=True)
     spec = json.dumps(job.spec.to_dict(), indent=2) + "\n"
@@ -47,20 +52,38 @@ def assemble(job: Job, out: Path) -> None:
     trained = job.recipe.settings.stage2.encoder_learning_rate > 0
     for name, source in WEIGHTS.items():
         encoder = not source.startswith("stage2/")
-        path = job.runs / ("stage2" if encoder and trained else "") / source
-        if not path.exists():
-            raise UserError(f"{path} is missing: run python -m training.run first")
-        shutil.copyfile(path, out / name)
-    stages = ["stage1", "stage2"] if job.recipe.has_stage1 else ["stage2"]
-    if provenance := join_provenance([job.runs / stage for stage in stages]):
+        _copy(job.runs / ("stage2" if encoder and trained else "") / source, out / name)
+    if job.spec.prosody:
+        _copy(prosody_weights(job.runs), out / PROSODY)
+    if provenance := join_provenance(provenance_folders(job)):
         text = json.dumps(provenance, indent=2) + "\n"
         (out / PROVENANCE).write_text(text, encoding="utf-8")
     write_calibration(Calibration(), out)
 
 
+def provenance_folders(job: Job) -> list[Path]:
+    """Where the trainings that a bundle of the job consists of wrote their records."""
+    stage2 = job.recipe.settings.stage2
+    names = {
+        "stage1": job.recipe.has_stage1,
+        members.FOLDER: stage2.members > 1,
+        "stage2": True,
+    }
+    own = [job.runs / name for name, ran in names.items() if ran]
+    return [folder_of(job), *own] if job.recipe.settings.pretune.epochs else own
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not source.exists():
+        raise UserError(f"{source} is missing: run python -m training.run first")
+    shutil.copyfile(source, target)
+
+
 def build(job: Job, out: Path) -> None:
-    """Assemble, refit the weights of the evidence where turns are composed, and calibrate."""
+    """Assemble, fit the weights of the evidence on dev, and calibrate."""
     assemble(job, out)
+    if job.spec.prosody:
+        attach(job, out)
     if job.spec.evidence and job.recipe.settings.stage2.composed_epochs:
         console.print(refit_table(refit(job, out)))
     console.print(figures_table(calibrate(job, out)))

@@ -97,7 +97,7 @@ def clip_pictures(
     frames: Sequence[VideoFrame], spec: VideoSpec, detector: FaceDetector | None
 ) -> list[Image]:
     """What the DenseNet looks at: tracked faces or whole frames, fitted but not normalised."""
-    images, _ = participant_pictures(frames, spec, detector)
+    images = participant_pictures(frames, spec, detector).images
     return [_fit(image, spec) for image in images]
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from engine.model.encoders import Encoders
 from engine.model.inputs import picture_tensor
@@ -36,11 +35,13 @@ from training.evaluation.conversations import (
     to_examples,
 )
 from training.evaluation.label_map import label_indices
-from training.features import speech_features
+from training.halves import half_of_faces, half_of_voices
 from training.predict import NO_COUNTERPART
 
 # Where readers of examples look for it.
 from training.predict import Examples as Examples
+from training.prosody_turns import with_published
+from training.voices import encode_voices
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Request:
     """Folders of speech corpora for `composed`."""
     seed: int = 1
     """Of the composition."""
+    half: int | None = None
+    """1 or 2: compose from one half of the speakers and pictures alone, see `training.halves`."""
 
 
 def read(dataset: str, request: Request) -> Examples:
@@ -119,14 +122,18 @@ ReadSpeech = Callable[[Path], list[SpeechClip]]
 
 
 def speech(request: Request, read: ReadSpeech, corpus: str = "the speech corpus") -> Examples:
-    """Clips of acted speech."""
+    """Clips of acted speech; a speaker's earlier clips are known (`training.datasets.heard`)."""
     indices = label_indices(corpus, MELD_LABELS, request.labels)
     clips = choose_clips(read(request.path), request.speakers)
     turns = []
-    for functionals in speech_features(clips, request.encoders.spec.audio, request.cache):
-        encoded = request.encoders.functionals(torch.from_numpy(functionals))
+    for encoded in encode_voices(clips, request.encoders, request.cache):
         turns.append((TurnInputs("speaker", audio=encoded.tokens, audio_scores=encoded.scores),))
-    return Examples(tuple(turns), tuple(indices[clip.emotion] for clip in clips))
+    return Examples(
+        tuple(turns),
+        tuple(indices[clip.emotion] for clip in clips),
+        people=tuple(f"{clip.corpus} {clip.speaker}" for clip in clips),
+        genders=tuple(clip.gender or "" for clip in clips),
+    )
 
 
 def composed(request: Request) -> Examples:
@@ -134,14 +141,20 @@ def composed(request: Request) -> Examples:
     if request.faces is None or not request.speech:
         raise UserError("composed needs --faces (FER2013) and --speech (a folder of speech)")
     found = [clip for folder in request.speech for clip in find_speech(folder)]
-    clips = choose_clips(found, request.speakers)
+    clips, data = choose_clips(found, request.speakers), read_dev_faces(request.faces)
+    if request.half is not None:
+        clips, data = half_of_voices(clips, request.half), half_of_faces(data, request.half)
     banks = Banks(
         voices=voice_bank(request.encoders, clips, request.cache),
-        faces=face_bank(request.encoders, read_dev_faces(request.faces)),
+        faces=face_bank(request.encoders, data),
     )
     rng = random.Random(request.seed)
     words = read_conversations("meld", request.path)
-    turns = [compose(dialogue, banks, rng).turns for dialogue in words.dialogues]
+    prosody = request.encoders.prosody
+    turns = [
+        with_published(compose(dialogue, banks, rng).turns, dialogue, prosody)
+        for dialogue in words.dialogues
+    ]
     return to_examples(words, turns, request.labels)
 
 

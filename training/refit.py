@@ -154,7 +154,8 @@ def refit(job: Job, bundle: Path, *, dry_run: bool = False) -> Refit:
     """Refit the weights of a bundle, write them where they are better, and seal it again."""
     recognizer = load(job, bundle)
     chosen = composed_subsets(composed_request(job, recognizer))
-    sources = sorted(recognizer.model.fusion.evidence_weights)
+    # Prosody's weights are fitted on real turns (`training.prosody_evidence`), not composed ones.
+    sources = sorted(set(recognizer.model.fusion.evidence_weights) - {"prosody"})
     parameters = [recognizer.model.fusion.evidence_weights[name] for name in sources]
     start = torch.stack([one.detach().float().cpu() for one in parameters])
     wholes, folds = {}, {}

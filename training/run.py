@@ -19,7 +19,7 @@ from pathlib import Path
 
 from export.models import resolve
 from stream.errors import UserError
-from training import bundle, encoders, stage1, stage2
+from training import bundle, encoders, prosody, stage1, stage2
 from training.describe.run import describe_recipe
 from training.plan import print_plan
 from training.progress import console
@@ -32,6 +32,8 @@ def steps(job: Job) -> list[tuple[str, Callable[[Job], None]]]:
     settings = job.recipe.settings
     behaviour = settings.stage1.epochs > 0 or settings.stage2.joint
     found = [("encoders", encoders.prepare)]
+    if job.spec.prosody:
+        found.append(("prosody", prepare_prosody))
     if behaviour and settings.teacher.kind != "none":
         found.append(("behaviour descriptions", describe))
     if job.recipe.has_stage1:
@@ -63,6 +65,12 @@ def _find_models(job: Job) -> None:
     teacher = job.recipe.settings.teacher
     if teacher.kind == "vision" and not (job.runs / DESCRIPTIONS).exists():
         resolve(teacher.model)
+
+
+def prepare_prosody(job: Job) -> None:
+    """Train the prosody encoder unless it is there."""
+    if not prosody.prosody_weights(job.runs).exists():
+        prosody.prepare(job)
 
 
 def describe(job: Job) -> None:

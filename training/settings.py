@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from engine.model.spec import MODALITIES
 from engine.model.typed import require
-from training.describe.description import PARTS
+from training.describe.description import ALL_PARTS
 
 PRECISIONS = ("auto", "fp32", "bf16")
 QUANTIZATIONS = ("none", "4bit")
-TEACHERS = ("none", "measured", "vision", "server")
+TEACHERS = ("none", "measured", "prosody", "vision", "server")
 CLASS_WEIGHTS = ("none", "balanced")
 PRETUNING_CORPORA = ("goemotions", "dailydialog")
 
@@ -24,8 +24,9 @@ class TeacherSettings:
     """Who describes behaviour for stage 1."""
 
     kind: str = "none"
-    """`measured`: landmarks in words; `vision`: an image-text model of transformers;
-    `server`: an OpenAI-compatible server; `none`: stage 1 is left out."""
+    """`measured`: landmarks in words; `prosody`: MELD's published prosody in words; `vision`: an
+    image-text model of transformers; `server`: an OpenAI-compatible server; `none`: stage 1 is
+    left out."""
     model: str = ""
     """Of the vision model (paper: Qwen2-VL) or on the server."""
     url: str = ""
@@ -99,7 +100,7 @@ class Stage1Training:
     """Behaviour alignment: cross-entropy on the description, from words with placeholders."""
 
     epochs: int = 0
-    parts: tuple[str, ...] = PARTS
+    parts: tuple[str, ...] = ALL_PARTS
     """Of the description that are learned; the ablations leave some out."""
     batch_tokens: int = 1400
     learning_rate: float = 2e-4
@@ -108,7 +109,7 @@ class Stage1Training:
 
     def __post_init__(self) -> None:
         """Refuse parts that no description has."""
-        require(set(self.parts) <= set(PARTS), f"stage1.parts: of {', '.join(PARTS)}")
+        require(set(self.parts) <= set(ALL_PARTS), f"stage1.parts: of {', '.join(ALL_PARTS)}")
         _check_common(self, "stage1")
 
 

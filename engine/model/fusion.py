@@ -1,7 +1,7 @@
 """From encoder features to LLM embeddings: pooling, adapters, absent tokens, filling of slots.
 
 Letters in shapes: B dialogues, T tokens, F frames, W windows, K video tokens,
-D features, E emotions, H width of the LLM.
+D features, S sources of evidence, E emotions, H width of the LLM.
 """
 
 from __future__ import annotations
@@ -62,17 +62,23 @@ class Fusion(nn.Module):
         """Untrained."""
         super().__init__()
         width, emotions = spec.llm.hidden_size, len(spec.labels)
+        self._sources = spec.evidence_sources
         self.adapters = nn.ModuleDict(
             {
                 "video": Adapter(video_features(spec), width, gain),
                 "audio": Adapter(audio_features(spec), width, gain),
             }
         )
+        # The same in every training: words are learned beside them before they are.
+        fixed = torch.Generator().manual_seed(0)
         self.absent = nn.ParameterDict(
-            {name: nn.Parameter(torch.randn(width) * gain) for name in ABSENT_SLOTS}
+            {
+                name: nn.Parameter(torch.randn(width, generator=fixed) * gain)
+                for name in ABSENT_SLOTS
+            }
         )
         self.evidence_weights = nn.ParameterDict(
-            {name: nn.Parameter(torch.full((emotions,), 0.5)) for name in ("audio", "video")}
+            {name: nn.Parameter(torch.full((emotions,), 0.5)) for name in spec.evidence_sources}
         )
 
     def embed(self, ids: Tensor, tokens: Tensor, video: Tensor, audio: Tensor) -> Tensor:
@@ -109,12 +115,13 @@ class Fusion(nn.Module):
         """What the encoders add to the label scores.
 
         Args:
-            evidence: (n, 2, E) log-probabilities of audio and video; zeros where absent.
+            evidence: (n, S, E) log-probabilities in the order of the spec's
+                `evidence_sources`; zeros where absent.
 
         Returns:
             (n, E).
         """
-        weights = torch.stack([self.evidence_weights["audio"], self.evidence_weights["video"]])
+        weights = torch.stack([self.evidence_weights[name] for name in self._sources])
         return (evidence * weights).sum(1)
 
 
@@ -125,7 +132,7 @@ def video_features(spec: ModelSpec) -> int:
 
 def audio_features(spec: ModelSpec) -> int:
     """Width of what the audio adapter reads: functionals and, with an encoder, label scores."""
-    return spec.audio.features + (_scores(spec) if spec.audio.hidden else 0)
+    return spec.audio.width + (_scores(spec) if spec.audio.hidden else 0)
 
 
 def _scores(spec: ModelSpec) -> int:

@@ -11,7 +11,7 @@ Letters in shapes: B pictures, H height, W width, C channels, S side, N samples.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,12 +19,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.faces import FaceDetector, Framing, track_faces
+from engine.faces import Box, FaceDetector, Framing, track_faces
 from engine.model.spec import AudioSpec, VideoSpec
 from stream.media import SAMPLE_RATE, Image, Samples, VideoFrame
 
 SILENCE = 1e-4
 """Root mean square below which sound is taken for a muted microphone."""
+
+
+class Pictures(NamedTuple):
+    """What the DenseNet looks at, before it is fitted."""
+
+    images: list[Image]
+    """In order of time; none where no face was found."""
+    quality: float
+    """How good they are, from 0 to 1."""
+    boxes: tuple[Box | None, ...] | None = None
+    """Per frame the tracked face, None where it is not seen; None where none was looked for."""
 
 
 def picture_tensor(pictures: Sequence[Image] | NDArray[np.uint8], spec: VideoSpec) -> Tensor:
@@ -46,23 +57,23 @@ def picture_tensor(pictures: Sequence[Image] | NDArray[np.uint8], spec: VideoSpe
 
 def participant_pictures(
     frames: Sequence[VideoFrame], spec: VideoSpec, detector: FaceDetector | None
-) -> tuple[list[Image], float]:
+) -> Pictures:
     """What the DenseNet looks at, before it is fitted: tracked faces, or whole frames.
-
-    Returns:
-        The pictures in order of time, none where no face was found; and how good they are,
-        from 0 to 1.
 
     Raises:
         ValueError: faces are wanted and there is no detector.
     """
     if spec.source == "frame":
-        return [frame.image for frame in frames], 1.0
+        return Pictures([frame.image for frame in frames], 1.0)
     if detector is None:
         raise ValueError("video.source is face: a detector is needed")
     framing = Framing(spec.face_scale, spec.face_offset)
     track = track_faces(frames, detector, spec.size, framing)
-    return [crop.image for crop in track.crops if crop is not None], track.quality
+    return Pictures(
+        [crop.image for crop in track.crops if crop is not None],
+        track.quality,
+        tuple(None if crop is None else crop.box for crop in track.crops),
+    )
 
 
 def fit_picture(picture: NDArray[np.uint8], size: int, channels: int) -> NDArray[Any]:

@@ -42,6 +42,12 @@ class TurnInputs:
     """(E,) log-probabilities of the face encoder alone."""
     audio_scores: Tensor | None = None
     """(E,) log-probabilities of the speech encoder alone."""
+    voice: Tensor | None = None
+    """(W, D) standardised functionals: the speaker's later turns are normalised by them."""
+    prosody: Tensor | None = None
+    """(P,) measured prosody (`engine.prosody`): later turns are compared with it."""
+    prosody_scores: Tensor | None = None
+    """(E,) log-probabilities of the prosody encoder alone; they count beside words only."""
 
     @property
     def is_wordless(self) -> bool:
@@ -148,7 +154,8 @@ class EmotionModel(nn.Module):
 
         A turn without words is scored by the encoders alone once trained: the LLM has
         nothing to read there, and on dev voices its guess was worse than the encoder's
-        (RAVDESS 43.9 against 54.0 % unweighted accuracy).
+        (RAVDESS 43.9 against 54.0 % unweighted accuracy). Prosody is not among them: the
+        speech encoder hears more of the same voice.
         """
         head = self.llm.get_output_embeddings().weight[self.label_tokens]
         scores = functional.linear(hidden, head.to(hidden.dtype)).float()
@@ -157,20 +164,29 @@ class EmotionModel(nn.Module):
         none = torch.zeros_like(scores[0])
         evidence = torch.stack(
             [
-                torch.stack([none if s is None else s.to(none) for s in pair])
-                for pair in ((t.audio_scores, t.video_scores) for t in turns)
+                torch.stack([none if s is None else s.to(none) for s in own])
+                for own in (_evidence(turn, self.spec.evidence_sources) for turn in turns)
             ]
         )
         weighed = scores + self.fusion.weigh_evidence(evidence)
         if self.training:
             return weighed
         wordless = torch.tensor([turn.is_wordless for turn in turns], device=scores.device)
-        return torch.where(wordless[:, None], evidence.sum(1), weighed)
+        return torch.where(wordless[:, None], evidence[:, :2].sum(1), weighed)
 
     def _read(self, embeddings: Tensor) -> Tensor:
         """Last hidden states. Padding is at the end, so the causal mask alone is right."""
         decoder = self.llm.get_decoder()
         return decoder(inputs_embeds=embeddings, use_cache=False).last_hidden_state  # type: ignore[no-any-return]
+
+
+def _evidence(turn: TurnInputs, sources: Sequence[str]) -> list[Tensor | None]:
+    found = {
+        "audio": turn.audio_scores,
+        "video": turn.video_scores,
+        "prosody": turn.prosody_scores if turn.text is not None else None,
+    }
+    return [found[name] for name in sources]
 
 
 def _joined(parts: Sequence[Tensor], features: int, device: torch.device) -> Tensor:

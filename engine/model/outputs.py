@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from engine.behaviour import Behaviour
+    from engine.faces import Box
     from engine.model.model import TurnInputs
 
 
@@ -22,10 +24,16 @@ class Recognition:
     """Per used modality, 0 to 1: share of frames with a good face, share of unclipped sound, ..."""
     absent: Mapping[str, str] = field(default_factory=dict)
     """Per modality that was not used, why: `no face`, `no audio`, `switched off`, ..."""
+    abstained: bool = False
+    """Whether there was nothing to go by, or the confidence is below the bundle's threshold."""
     latency_ms: Mapping[str, float] = field(default_factory=dict)
-    """Milliseconds per stage: `faces`, `video`, `audio`, `llm`."""
+    """Milliseconds per stage: `faces`, `video`, `audio`, `prosody`, `llm`."""
     inputs: TurnInputs | None = None
     """The utterance as it was encoded, to remember in the history of the dialogue."""
+    faces: tuple[Box | None, ...] | None = None
+    """Per frame of the utterance the participant's face; None where none was looked for."""
+    behaviour: Behaviour | None = None
+    """What face and body do, where that is described: the worker adds it."""
 
     @property
     def label(self) -> str:

@@ -17,11 +17,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine.dialogue import Turn
-from engine.faces import FaceDetector
+from engine.faces import Box, FaceDetector
 from engine.model.calibration import Calibration
 from engine.model.densenet import DenseNet
 from engine.model.encoders import Encoders, SpeechEncoder
 from engine.model.inputs import (
+    Pictures,
     clean_samples,
     is_silent,
     participant_pictures,
@@ -31,9 +32,12 @@ from engine.model.manifest import verify_bundle
 from engine.model.model import EmotionModel, TurnInputs, load_base, merge_lora
 from engine.model.outputs import Recognition
 from engine.model.prompt import clean_text
+from engine.model.prosody import ProsodyEncoder, add_prosody
+from engine.model.speaker import voice_scale
 from engine.model.spec import ModelSpec
+from engine.prosody import measure
 from stream.errors import UserError
-from stream.media import Image, Utterance, VideoFrame
+from stream.media import Utterance, VideoFrame
 
 
 class Recognizer:
@@ -69,6 +73,7 @@ class Recognizer:
         threads: int = 2,
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
+        abstain_below: float | None = None,
     ) -> Recognizer:
         """Verify and load a bundle.
 
@@ -79,6 +84,8 @@ class Recognizer:
             threads: of torch.
             device: of the networks; the CPU by default.
             dtype: of the base LLM.
+            abstain_below: confidence below which it abstains, whatever an utterance has; 0 for
+                never, None for the thresholds of the bundle.
 
         Raises:
             UserError: a file is missing or changed, or spec and weights disagree.
@@ -95,11 +102,14 @@ class Recognizer:
             _fill(model.fusion, bundle / "fusion.safetensors")
             encoders = _load_encoders(spec, bundle)
             calibration = Calibration.from_dict(_read_json(bundle / "calibration.json"))
+            calibration.require_labels(len(spec.labels))
         except (ValueError, KeyError, RuntimeError, OSError, SafetensorError) as error:
             reason = " ".join(str(error).split())[:300]
             raise UserError(
                 f"{bundle}: spec and weights disagree ({reason}); get the bundle again or train it"
             ) from error
+        if abstain_below is not None:
+            calibration = calibration.abstaining_below(abstain_below)
         detector = None if face_detector is None else FaceDetector(face_detector)
         return cls(
             model.to(device),
@@ -115,13 +125,14 @@ class Recognizer:
         latency: dict[str, float] = {}
         absent: dict[str, str] = {}
         quality: dict[str, float] = {}
+        faces: list[Box | None] = []
         turn = TurnInputs(utterance.participant, clean_text(utterance.text) or None)
         if turn.text is None:
             absent["text"] = "no words"
         else:
             quality["text"] = 1.0
-        turn = self._add_audio(turn, utterance, absent, quality, latency)
-        turn = self._add_video(turn, utterance, absent, quality, latency)
+        turn = self._add_audio(turn, utterance, history, absent, quality, latency)
+        turn = self._add_video(turn, utterance, absent, quality, latency, faces)
         used = [name for name in ("text", "audio", "video") if name not in absent]
         with _timed(latency, "llm"):
             probabilities = self._score(turn, used, self._keep(history, turn))
@@ -135,8 +146,10 @@ class Recognizer:
             },
             quality=quality,
             absent=absent,
+            abstained=self.calibration.abstains(float(probabilities[0, winner]), used),
             latency_ms=latency,
             inputs=turn,
+            faces=tuple(faces) or None,
         )
 
     @torch.inference_mode()
@@ -162,6 +175,7 @@ class Recognizer:
         self,
         turn: TurnInputs,
         utterance: Utterance,
+        history: Sequence[Turn],
         absent: dict[str, str],
         quality: dict[str, float],
         latency: dict[str, float],
@@ -173,9 +187,17 @@ class Recognizer:
             absent["audio"] = "silence"
         else:
             with _timed(latency, "audio"):
-                encoded = self.encoders.audio(samples)
+                past = [one.inputs for one in history if one.inputs is not None]
+                scale = voice_scale(past, utterance.participant)
+                encoded = self.encoders.audio(samples, scale)
             quality["audio"] = 1.0 - float(np.mean(np.abs(samples) >= 0.999))
-            return replace(turn, audio=encoded.tokens, audio_scores=encoded.scores)
+            turn = replace(
+                turn, audio=encoded.tokens, audio_scores=encoded.scores, voice=encoded.voice
+            )
+            if self.encoders.prosody is not None:
+                with _timed(latency, "prosody"):
+                    measured = torch.from_numpy(measure(samples))
+                    turn = add_prosody(turn, measured, self.encoders.prosody, past)
         return turn
 
     def _add_video(
@@ -185,29 +207,35 @@ class Recognizer:
         absent: dict[str, str],
         quality: dict[str, float],
         latency: dict[str, float],
+        faces: list[Box | None],
     ) -> TurnInputs:
         if not utterance.frames:
             absent["video"] = "no video"
             return turn
         with _timed(latency, "faces"):
-            pictures, quality_video = self._pictures(utterance.frames)
-        if not len(pictures):
+            pictures = self._pictures(utterance.frames)
+        faces.extend(pictures.boxes or ())
+        if not pictures.images:
             absent["video"] = "no face"
             return turn
         with _timed(latency, "video"):
-            encoded = self.encoders.video(picture_tensor(pictures, self.spec.video))
-        quality["video"] = quality_video
+            encoded = self.encoders.video(picture_tensor(pictures.images, self.spec.video))
+        quality["video"] = pictures.quality
         return replace(turn, video=encoded.tokens, video_scores=encoded.scores)
 
-    def _pictures(self, frames: Sequence[VideoFrame]) -> tuple[list[Image], float]:
+    def _pictures(self, frames: Sequence[VideoFrame]) -> Pictures:
         """None without a detector, where faces are wanted: prepared inputs need none."""
         if self._detector is None and self.spec.video.source == "face":
-            return [], 0.0
+            return Pictures([], 0.0)
         return participant_pictures(frames, self.spec.video, self._detector)
 
 
 def used_modalities(turn: TurnInputs) -> tuple[str, ...]:
-    """Names of the modalities that a turn has."""
+    """Names of the modalities that a turn has.
+
+    Prosody without sound, which some corpora publish, is none: it is weak beside the words,
+    whose calibration then holds, and not that of a voice.
+    """
     present = {"text": turn.text, "audio": turn.audio, "video": turn.video}
     return tuple(name for name, value in present.items() if value is not None)
 
@@ -218,7 +246,14 @@ def without(turn: TurnInputs, *modalities: str) -> TurnInputs:
         if name == "text":
             turn = replace(turn, text=None)
         elif name == "audio":
-            turn = replace(turn, audio=None, audio_scores=None)
+            turn = replace(
+                turn,
+                audio=None,
+                audio_scores=None,
+                voice=None,
+                prosody=None,
+                prosody_scores=None,
+            )
         else:
             turn = replace(turn, video=None, video_scores=None)
     return turn
@@ -252,9 +287,13 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _load_encoders(spec: ModelSpec, bundle: Path) -> Encoders:
     densenet = DenseNet(spec.video.densenet)
     _fill(densenet, bundle / "face.safetensors")
-    speech = SpeechEncoder(spec.audio.features, spec.audio.hidden, len(spec.labels))
+    speech = SpeechEncoder.of(spec.audio, len(spec.labels))
     _fill(speech, bundle / "speech.safetensors")
-    return Encoders(spec, densenet, speech)
+    encoders = Encoders(spec, densenet, speech)
+    if spec.prosody:
+        encoders.prosody = ProsodyEncoder(len(spec.labels)).eval()
+        _fill(encoders.prosody, bundle / "prosody.safetensors")
+    return encoders
 
 
 def _fill(module: nn.Module, path: Path) -> None:

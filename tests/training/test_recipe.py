@@ -11,7 +11,7 @@ from engine.model.spec import MELD_LABELS, compact, paper
 from stream.errors import UserError
 from training.datasets.labels import CORPUS_LABELS, IEMOCAP_LABELS
 from training.recipe import read_recipe, recipe_names
-from training.settings import Settings, Stage2Training
+from training.settings import Settings
 
 
 def write(folder: Path, text: str) -> Path:
@@ -72,11 +72,11 @@ def test_bemerc_has_the_sizes_of_the_paper() -> None:
         ('[stage2]\nwithout = ["text", "audio", "video"]', "stage2.without: some of text, audio"),
         ('[stage2]\nclass_weights = "x"', "stage2.class_weights: none or balanced"),
         ('[stage1]\nparts = ["feelings"]', "stage1.parts: of facial_expression, body_language"),
-        ('[teacher]\nkind = "x"', "teacher.kind 'x': one of none, measured, vision, server"),
+        ('[teacher]\nkind = "x"', "teacher.kind 'x': one of none, measured, prosody, vision, server"),
         ('[teacher]\nkind = "vision"', "teacher.model: name the model of the vision teacher"),
-        ('[trainer]\nprecision = "fp8"', "trainer.precision: fp32 or bf16"),
+        ('[trainer]\nprecision = "fp8"', "trainer.precision: auto or fp32 or bf16"),
         ('[encoders]\naudio = "x"', "encoders.audio: train or standardise"),
-        ('corpus = "friends"', "corpus 'friends': one of meld, iemocap, emorynlp, manifest"),
+        ('corpus = "friends"', "corpus 'friends': one of meld, iemocap, emorynlp, goemotions,"),
         ('corpus = "manifest"', "labels: name the emotions of your corpus, in their order"),
         ('corpus = "manifest"\nlabels = "joy"', "labels must be a list of names"),
         ('labels = ["joy"]', "labels: meld has its own"),
@@ -113,7 +113,7 @@ def test_changes_are_checked_like_files() -> None:
         stage2={"text_epochs": 5}
     )
     assert changed.spec.prompt.context_tokens == 64
-    assert changed.settings.stage2 == dataclasses.replace(Stage2Training(), text_epochs=5)
+    assert changed.settings.stage2 == dataclasses.replace(recipe.settings.stage2, text_epochs=5)
     assert recipe == read_recipe("compact")
     with pytest.raises(ValueError, match="unknown key text_epoch"):
         recipe.with_settings(stage2={"text_epoch": 5})

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.model.calibration import Calibration
+from engine.model.calibration import SUBSETS, Calibration
 from engine.model.manifest import verify_bundle
-from training import bundle, encoders, face, run, speech, stage1, stage2
+from training import bundle, calibrate, encoders, face, run, speech, stage1, stage2
 from training.provenance import PROVENANCE
 from training.smoke import Smoke
 
@@ -21,7 +21,7 @@ Main = Callable[[list[str]], int]
     ("main", "options", "printed"),
     [
         (face.main, ["--epochs", "1", "--small-epochs", "0"], "best dev FERPlus accuracy 0."),
-        (speech.main, ["--epochs", "2"], "best dev unweighted accuracy: ravdess 0."),
+        (speech.main, ["--epochs", "2"], "dev unweighted accuracy: ravdess 0."),
     ],
     ids=["face", "speech"],
 )
@@ -56,7 +56,7 @@ def test_all_steps(
         "4/5 stage 2",
         "clips 1/1",
         "5/5 bundle",
-        "temperatures",
+        "cross-fitted on dev",
     ):
         assert step in told
     assert list(tmp_path.iterdir()) == []
@@ -68,13 +68,20 @@ def test_the_bundle_is_complete(tiny_bundle: Path) -> None:
     assert set(manifest.files) == {
         "spec.json",
         "calibration.json",
+        calibrate.REPORT,
         PROVENANCE,
         *bundle.WEIGHTS,
     }
     document = json.loads((tiny_bundle / "calibration.json").read_text())
     calibration = Calibration.from_dict(document)
-    assert set(calibration.temperatures) == {*bundle.SUBSETS, "audio", "video"}
+    assert set(calibration.temperatures) == set(SUBSETS)
     assert all(value > 0 for value in calibration.temperatures.values())
+    assert set(calibration.abstain_below) == set(SUBSETS)
+    most = calibration.abstain_below["text"]
+    assert all(0 < value <= most for value in calibration.abstain_below.values())
+    figures = json.loads((tiny_bundle / calibrate.REPORT).read_text())
+    assert {"text", "video", "text+audio+video"} <= set(figures)
+    assert all(one["bias"] is False for one in figures.values())  # so few turns give none
 
 
 @pytest.mark.parametrize(

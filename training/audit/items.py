@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from stream.errors import UserError
 from training.datasets.corpus import Corpus
 from training.datasets.dialogues import DialogueUtterance
-from training.describe.description import Description, UtteranceKey
+from training.describe.description import PARTS, Description, UtteranceKey
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Item:
     @property
     def digest(self) -> str:
         """SHA-256 of the description: a verdict holds for this wording only."""
-        content = json.dumps(asdict(self.description), sort_keys=True)
+        said = {name: text for name, text in asdict(self.description).items() if text}
+        content = json.dumps({**dict.fromkeys(PARTS, ""), **said}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
 

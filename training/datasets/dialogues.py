@@ -39,6 +39,9 @@ class DialogueUtterance:
     """Of the season; 0 where there is none."""
     clip: Clip | None = None
     """Its pictures and sound; None where the copy has none."""
+    prosody: tuple[float, ...] | None = None
+    """Published measures of its voice (`engine.prosody.MEASURES`), NaN where one is unknown;
+    None where the copy has none."""
 
     @property
     def seconds(self) -> float | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from training.datasets.dialogues import Dialogue, DialogueUtterance, read_dialogues, repair_text
 from training.datasets.labels import MELD_LABELS
+from training.datasets.meld_prosody import prosody_beside, read_meld_prosody, with_prosody
 from training.datasets.tables import Row
 
 LAYOUT = "a MELD csv such as train_sent_emo.csv"
@@ -23,17 +24,21 @@ COLUMNS = (
 )
 
 
-def read_meld(path: Path | str) -> list[Dialogue]:
+def read_meld(path: Path | str, prosody: Path | None = None) -> list[Dialogue]:
     """Read the dialogues of one MELD csv.
 
     Args:
         path: `train_sent_emo.csv`, `dev_sent_emo.csv` or `test_sent_emo.csv` as published.
+        prosody: Published prosody of its utterances; None for the file of its usual name
+            beside `path`, if there is one (`training.datasets.meld_prosody`).
 
     Raises:
-        UserError: If the file is not in MELD's layout, naming the line.
+        UserError: If a file is not in its layout, naming the line.
     """
     hint = "; give one split at a time, ids repeat between them"
-    return read_dialogues(Path(path), COLUMNS, LAYOUT, _utterance, hint=hint)
+    dialogues = read_dialogues(Path(path), COLUMNS, LAYOUT, _utterance, hint=hint)
+    measured = prosody or prosody_beside(Path(path))
+    return with_prosody(dialogues, read_meld_prosody(measured)) if measured else dialogues
 
 
 def _utterance(row: Row) -> DialogueUtterance:

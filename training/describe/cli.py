@@ -1,8 +1,9 @@
 """Have a teacher describe the behaviour in every utterance of a corpus, for stage 1.
 
-    python -m training.describe RECIPE --data DIR [--out FILE] [--teacher measured|vision|server]
+    python -m training.describe RECIPE --data DIR [--out FILE] [--teacher KIND]
 
     measured   face and body landmarks in words, by published rules; runs on a CPU
+    prosody    published measures of the voice in words (MELD); needs no clips
     vision     an image-text model of transformers, such as Qwen/Qwen2-VL-7B-Instruct
     server     a model behind an OpenAI-compatible server, such as vLLM; its API key, where it
                wants one, is read from the variable BEMERC_TEACHER_KEY

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PARTS = ("facial_expression", "body_language", "posture")
-"""The three behaviours that the paper names; also the keys of a description in JSON."""
+"""The three behaviours that the paper names and that can be seen; also the keys of a
+description in JSON."""
+ALL_PARTS = (*PARTS, "voice")
+"""With what can be heard, which the prosody teacher alone describes."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +21,13 @@ class Description:
     """Gestures and movement."""
     posture: str = ""
     """How the speaker holds head, shoulders and trunk."""
+    voice: str = ""
+    """How it is spoken: loudness, pitch, rate."""
 
-    def text(self, parts: tuple[str, ...] = PARTS) -> str:
-        """The sentences of some parts, in the order of `PARTS`, joined by blanks."""
-        return " ".join(getattr(self, name) for name in PARTS if name in parts).strip()
+    def text(self, parts: tuple[str, ...] = ALL_PARTS) -> str:
+        """The sentences of some parts, in the order of `ALL_PARTS`, joined by blanks."""
+        said = (getattr(self, name) for name in ALL_PARTS if name in parts)
+        return " ".join(filter(None, said)).strip()
 
 
 @dataclass(frozen=True)

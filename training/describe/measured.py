@@ -7,10 +7,9 @@ pictures in the same order always get the same words.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Sequence
 
-from engine.behaviour import Baseline, BehaviourReader
+from engine.behaviour import BehaviourReader, Observer
 from engine.behaviour.measures import MEASURES
 from engine.behaviour.rules import RULES, VERSION
 from export.models import resolve
@@ -41,7 +40,7 @@ class MeasuredTeacher:
         """
         self._reader = reader
         self._dialogue: Dialogue | None = None
-        self._baselines: defaultdict[str, Baseline] = defaultdict(Baseline)
+        self._observer = Observer(reader)
 
     @classmethod
     def load(cls) -> MeasuredTeacher:
@@ -81,9 +80,7 @@ class MeasuredTeacher:
         dialogue = (key.corpus, key.split, key.dialogue)
         if dialogue != self._dialogue:
             self._dialogue = dialogue
-            self._baselines.clear()
-        baseline = self._baselines[request.speaker]
-        seen = self._reader.read(request.frames, baseline)
-        baseline.update(seen.measures)
+            self._observer = Observer(self._reader)
+        seen = self._observer(request.speaker, request.frames)
         description = Description(seen.facial_expression, seen.body_language, seen.posture)
         return description if description.text() else Failure(NO_FACE, final=True)

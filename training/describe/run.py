@@ -22,7 +22,7 @@ from training.describe.description import Description, UtteranceKey
 from training.describe.reading import FrameReader, Sight, clip_reader, look, read_ahead
 from training.describe.records import Record, RecordFile
 from training.describe.teacher import Failure, Request, Teacher, TeacherDownError
-from training.describe.teachers import REMEMBERING, TeacherOptions, open_teacher
+from training.describe.teachers import HEARING, REMEMBERING, TeacherOptions, open_teacher
 from training.describe.work import Task, tasks_of
 from training.progress import console, progress_bar
 from training.recipe import Recipe
@@ -105,7 +105,7 @@ def describe_recipe(
     """
     options = teacher or TeacherOptions.of(recipe)
     corpus = corpus or open_corpus(recipe.corpus, data / recipe.corpus)
-    tasks = tasks_of(corpus, splits, limit)
+    tasks = tasks_of(corpus, splits, limit, heard=options.kind in HEARING)
     read = clip_reader(recipe.spec.video, options.frames)
     with RecordFile(out) as file:  # locked and checked before a model is loaded, which takes long
         remembers = options.kind in REMEMBERING

@@ -23,6 +23,8 @@ class Request:
     """The turns before, oldest first: speaker and words."""
     frames: tuple[VideoFrame, ...] = ()
     """Pictures of the utterance in order; times in seconds of the recording."""
+    prosody: tuple[float, ...] | None = None
+    """Published measures of the voice (`engine.prosody.MEASURES`), for a teacher of voices."""
     attempt: int = 1
     """Higher when earlier answers could not be used: a teacher that samples gives another."""
 
@@ -73,7 +75,8 @@ class Teacher(Protocol):
         """Describe some utterances, which come in the order of the corpus.
 
         Args:
-            requests: All with frames, and all at the same attempt.
+            requests: All with frames, or with prosody for a teacher of voices; all at the
+                same attempt.
 
         Returns:
             One per request, in their order. A `Failure` is an answer that cannot be used;

@@ -86,6 +86,12 @@ def _measured(options: TeacherOptions) -> Teacher:
     return MeasuredTeacher.load()
 
 
+def _prosody(options: TeacherOptions) -> Teacher:
+    from training.describe.prosody import ProsodyTeacher
+
+    return ProsodyTeacher()
+
+
 def _vision(options: TeacherOptions) -> Teacher:
     from training.describe.vision import VisionTeacher
 
@@ -99,8 +105,11 @@ def _server(options: TeacherOptions) -> Teacher:
 
 
 TEACHERS: Mapping[str, Callable[[TeacherOptions], Teacher]] = MappingProxyType(
-    {"measured": _measured, "vision": _vision, "server": _server}
+    {"measured": _measured, "prosody": _prosody, "vision": _vision, "server": _server}
 )
 
-REMEMBERING = frozenset({"measured"})
+REMEMBERING = frozenset({"measured", "prosody"})
 """Teachers whose answer depends on the utterances before in the same dialogue."""
+
+HEARING = frozenset({"prosody"})
+"""Teachers that are given measures of the voice and no pictures."""

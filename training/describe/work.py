@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from stream.errors import UserError
@@ -23,13 +23,23 @@ class Task:
     """Without frames."""
     clip: Clip | None
     """Where its pictures are; None without any."""
+    heard: bool = False
+    """Whether the teacher is given the prosody in `request`, and no pictures."""
 
 
-def tasks_of(corpus: Corpus, splits: Sequence[str], limit: int | None = None) -> list[Task]:
+def tasks_of(
+    corpus: Corpus, splits: Sequence[str], limit: int | None = None, *, heard: bool = False
+) -> list[Task]:
     """The utterances of some splits in the order of the corpus, at most `limit`.
 
+    Args:
+        corpus: What to describe.
+        splits: Which of it.
+        limit: Only the first utterances.
+        heard: For a teacher of voices: with measured prosody and without pictures.
+
     Raises:
-        UserError: The copy lacks a split, or has no pictures of any utterance.
+        UserError: The copy lacks a split, or has no pictures (prosody) of any utterance.
     """
     missing = [split for split in splits if split not in corpus.splits]
     if missing:
@@ -41,10 +51,15 @@ def tasks_of(corpus: Corpus, splits: Sequence[str], limit: int | None = None) ->
         task
         for split in dict.fromkeys(splits)
         for dialogue in corpus.splits[split]
-        for task in _tasks(corpus.name, split, dialogue)
+        for task in _tasks(corpus.name, split, dialogue, heard)
     )
     tasks = list(islice(every, limit))
-    if not any(task.clip for task in tasks):
+    if heard and not any(task.request.prosody for task in tasks):
+        raise UserError(
+            f"this copy of {corpus.name} has no measured prosody of {' or '.join(splits)}: "
+            "docs/data.md says where its files belong"
+        )
+    if not heard and not any(task.clip for task in tasks):
         raise UserError(
             f"this copy of {corpus.name} has no pictures of {' or '.join(splits)}: "
             "docs/data.md says where its clips belong"
@@ -52,10 +67,14 @@ def tasks_of(corpus: Corpus, splits: Sequence[str], limit: int | None = None) ->
     return tasks
 
 
-def _tasks(corpus: str, split: str, dialogue: Dialogue) -> Iterator[Task]:
+def _tasks(corpus: str, split: str, dialogue: Dialogue, heard: bool) -> Iterator[Task]:
     turns = [(utterance.speaker, utterance.text) for utterance in dialogue.utterances]
     for index, utterance in enumerate(dialogue.utterances):
         key = UtteranceKey(corpus, split, dialogue.id, utterance.utterance_id)
         before = tuple(turns[max(0, index - MAX_TURNS) : index])
+        request = Request(key, utterance.speaker, utterance.text or None, before)
+        if heard:
+            yield Task(replace(request, prosody=utterance.prosody), None, heard=True)
+            continue
         clip = utterance.clip if utterance.clip and utterance.clip.video else None
-        yield Task(Request(key, utterance.speaker, utterance.text or None, before), clip)
+        yield Task(request, clip)

@@ -62,10 +62,28 @@ def test_all_three_modalities(tiny_recognizer: Recognizer) -> None:
     assert tuple(result.probabilities) == tiny_recognizer.labels
     assert set(result.latency_ms) == {"faces", "video", "audio", "llm"}
     assert result.quality["video"] > 0.3
+    assert result.faces is not None
+    assert [face is not None for face in result.faces] == [True] * 24  # one for each picture
     assert result.quality["audio"] == pytest.approx(1, abs=0.01)
     assert result.label == max(result.probabilities, key=lambda name: result.probabilities[name])
     again = tiny_recognizer.recognize(said, [])
     assert again.probabilities == pytest.approx(result.probabilities, abs=1e-5)
+
+
+@pytest.mark.parametrize(("threshold", "unsure"), [(0.0, False), (1.0, True)])
+def test_an_unsure_recognition_is_an_abstention(
+    smoke: Smoke, tiny_bundle: Path, threshold: float, unsure: bool
+) -> None:
+    """The threshold of the user goes before those of the bundle; with 0 only silence abstains."""
+    recognizer = Recognizer.load(
+        tiny_bundle,
+        base_model=Path(smoke.spec.llm.base),
+        face_detector=None,
+        threads=1,
+        abstain_below=threshold,
+    )
+    assert recognizer.recognize(utterance(text="What a lovely day!"), []).abstained is unsure
+    assert recognizer.recognize(utterance(), []).abstained
 
 
 def test_a_contribution_is_what_the_winner_loses(tiny_recognizer: Recognizer) -> None:
@@ -84,6 +102,8 @@ def test_a_black_video_shows_no_face(tiny_recognizer: Recognizer) -> None:
     black = tuple(VideoFrame(k / 24, np.zeros((360, 640, 3), np.uint8)) for k in range(24))
     result = checked(tiny_recognizer.recognize(utterance(black, spoken(2.0), "Oh!"), []))
     assert result.absent == {"video": "no face"}
+    assert result.faces == (None,) * 24
+    assert tiny_recognizer.recognize(utterance(text="Oh!"), []).faces is None
 
 
 def test_a_video_of_one_frame(tiny_recognizer: Recognizer) -> None:
@@ -283,6 +303,7 @@ def test_missing_and_unreadable_weights_are_refused(smoke: Smoke, copy: Path, na
     [
         ("calibration.json", '{"temperatures": {"text": -1}}'),
         ("calibration.json", '{"temperatures": {}, "bias": 0}'),
+        ("calibration.json", '{"temperatures": {}, "biases": {"text": [0, 0]}}'),
         ("calibration.json", "not json"),
         ("calibration.json", "[]"),
         ("spec.json", '{"name": "x", "version": 1, "colour": 3}'),
@@ -294,7 +315,7 @@ def test_wrong_json_is_refused(smoke: Smoke, copy: Path, name: str, content: str
     """One line that names the file or the key."""
     (copy / name).write_text(content)
     write_manifest(copy)
-    refused(copy, smoke.spec.llm.base, "calibration|temperature|colour|size|version")
+    refused(copy, smoke.spec.llm.base, "calibration|temperature|biases|colour|size|version")
 
 
 def test_another_base_model_is_refused(smoke: Smoke, copy: Path, tmp_path: Path) -> None:
