@@ -72,7 +72,7 @@ def test_bemerc_has_the_sizes_of_the_paper() -> None:
         ('[stage2]\nwithout = ["text", "audio", "video"]', "stage2.without: some of text, audio"),
         ('[stage2]\nclass_weights = "x"', "stage2.class_weights: none or balanced"),
         ('[stage1]\nparts = ["feelings"]', "stage1.parts: of facial_expression, body_language"),
-        ('[teacher]\nkind = "x"', "teacher.kind 'x': one of none, measured, prosody, vision, server"),
+        ('[teacher]\nkind = "x"', "teacher.kind 'x': one of none, measured, prosody"),
         ('[teacher]\nkind = "vision"', "teacher.model: name the model of the vision teacher"),
         ('[trainer]\nprecision = "fp8"', "trainer.precision: auto or fp32 or bf16"),
         ('[encoders]\naudio = "x"', "encoders.audio: train or standardise"),
