@@ -66,7 +66,7 @@ def provenance_folders(job: Job) -> list[Path]:
     stage2 = job.recipe.settings.stage2
     names = {
         "stage1": job.recipe.has_stage1,
-        members.FOLDER: stage2.members > 1,
+        members.FOLDER: stage2.members > 0,
         "stage2": True,
     }
     own = [job.runs / name for name, ran in names.items() if ran]

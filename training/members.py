@@ -50,7 +50,7 @@ def member_job(job: Job, number: int) -> Job:
     stage = job.recipe.settings.stage2
     if not 1 <= number <= stage.members:
         raise UserError(f"--member {number}: the recipe has members 1 to {stage.members}")
-    recipe = job.recipe.with_settings(stage2={"members": 1, "composed_epochs": 0, "clip_epochs": 0})
+    recipe = job.recipe.with_settings(stage2={"members": 0, "composed_epochs": 0, "clip_epochs": 0})
     seed = (job.seed - 1) * stage.members + number
     return replace(job, recipe=recipe, runs=job.runs / FOLDER / str(number), seed=seed)
 

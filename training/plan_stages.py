@@ -57,7 +57,7 @@ def plan_stage2(recipe: Recipe, sizes: CorpusSizes, llm: Any, processes: int) ->
     chosen = sizes.dialogues[: round(len(sizes.dialogues) * stage.composed_share)]
     composed = packed(replace(sizes, dialogues=chosen), spec, dropped)
     kinds = [
-        ("words", stage.text_epochs * stage.members, packed(sizes, spec, Presence())),
+        ("words", stage.text_epochs * max(1, stage.members), packed(sizes, spec, Presence())),
         ("composed", stage.composed_epochs, [*composed, *_solo(sizes, spec, stage.solo_sequences)]),
         ("clips", stage.clip_epochs, packed(sizes, spec, dropped)),
     ]

@@ -141,9 +141,9 @@ class Stage2Training:
     """Single-stage: no stage 1; its descriptions are learned beside the emotions."""
     class_weights: str = "none"
     """`balanced`: the loss of a turn is divided by how frequent its label is."""
-    members: int = 1
-    """Trainings of the text epochs from as many seeds; what follows goes on from the average of
-    their LoRA (`training.members`)."""
+    members: int = 0
+    """Trainings of the text epochs by themselves, from as many seeds; what follows goes on from
+    the average of their LoRA (`training.members`). 0: all epochs are one training."""
     averaged_learning_rate: float = 1.5e-4
     """Peak for LoRA after the average."""
     noisy_share: float = 0.0
@@ -163,9 +163,9 @@ class Stage2Training:
         removed = set(self.without)
         some_left = removed < set(MODALITIES)
         require(some_left, f"stage2.without: some of {', '.join(MODALITIES)}, not all")
-        require(self.members >= 1, "stage2.members: at least 1")
-        some_words = self.members == 1 or (self.text_epochs > 0 and not self.joint)
-        require(some_words, "stage2.members: several need text epochs, and no joint training")
+        require(self.members >= 0, "stage2.members: 0 or more")
+        some_words = self.members == 0 or (self.text_epochs > 0 and not self.joint)
+        require(some_words, "stage2.members: they need text epochs, and no joint training")
         require(self.averaged_learning_rate > 0, "stage2.averaged_learning_rate: more than 0")
         require(0 <= self.noisy_share <= 1, "stage2.noisy_share: 0 to 1")
         require(0 <= self.noise_rate <= 1, "stage2.noise_rate: 0 to 1")

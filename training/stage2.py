@@ -51,7 +51,7 @@ def train(job: Job) -> None:
     if member := getattr(job.options, "member", None):
         tune(members.member_job(job, member), start, member=True)
         return
-    if job.recipe.settings.stage2.members > 1:
+    if job.recipe.settings.stage2.members:
         start = members.average(job, start, tune)
     tune(job, start)
 
@@ -121,7 +121,7 @@ def save(objectives: Objectives, out: Path, *, write: bool) -> None:
 
 def start_of(job: Job) -> Path | None:
     """Folder of the LoRA that the last training of stage 2 began with; None for the base's."""
-    if job.recipe.settings.stage2.members > 1:
+    if job.recipe.settings.stage2.members:
         return job.runs / members.FOLDER
     return stage1_result(job)
 
@@ -150,7 +150,7 @@ def groups_of(objectives: Objectives, stage: Stage2Training) -> list[Group]:
     evidence = list(fusion.evidence_weights.parameters())
     known = {id(parameter) for parameter in evidence}
     adapters = [p for p in fusion.parameters() if id(p) not in known]
-    averaged = stage.members > 1
+    averaged = stage.members > 0
     begin = 0.0 if averaged else stage.text_epochs / stage.epochs
     peak, decay = (
         stage.averaged_learning_rate if averaged else stage.learning_rate,
@@ -173,7 +173,7 @@ def groups_of(objectives: Objectives, stage: Stage2Training) -> list[Group]:
 def epochs_of(stage: Stage2Training, sources: Sources) -> list[Epoch]:
     """Text, then composed, then clips; the best of the last kind is kept."""
     kinds: list[tuple[str, int, Callable[[random.Random], Sequence[AnySequence]]]] = [
-        ("words", stage.text_epochs if stage.members == 1 else 0, sources.heard_words),
+        ("words", 0 if stage.members else stage.text_epochs, sources.heard_words),
         ("composed", stage.composed_epochs, sources.composed),
         ("clips", stage.clip_epochs, sources.dropped_clips),
     ]
