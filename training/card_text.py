@@ -42,6 +42,8 @@ comparing methods. A person looks at the output, and nothing of weight is decide
 | corpus | part used in training | what for | licence |
 |---|---|---|---|
 | MELD | `train`, 9,989 utterances of one English-language sitcom | words | GPL-3.0 |
+| MELD's prosody | of `train`, measured and published with SpeechCueLLM | prosody encoder | none stated; not part of the bundle |
+| GoEmotions | 19,223 comments of Reddit, at most 4,000 of a label | pre-tuning on words | Apache-2.0 |
 | FER2013 | `Training`, faces from the web, 48x48 grey | face encoder, composition | research use; the rights of the photos are with their owners |
 | FERPlus | votes of ten annotators for these faces | targets of the face encoder | MIT |
 | RAVDESS | actors 1-16, English, acted | speech encoder, composition | CC BY-NC-SA 4.0 |
@@ -59,27 +61,30 @@ became.
    Settings: $face_settings.
 2. **Speech encoder**: a small network on openSMILE functionals ($feature_set) of windows of
    $window_seconds s. Settings: $speech_settings.
-3. **Stage 2**: LoRA (rank $lora_rank, from layer $lora_first_layer) on the base LLM and the adapters,
+3. **Prosody**: a small network on level, pitch, pace and harmonicity of MELD's utterances, relative to
+   the speaker's earlier ones.
+4. **Pre-tuning** of LoRA on GoEmotions, one for all seeds. Settings: $pretune_settings.
+5. **Stage 2**: LoRA (rank $lora_rank, from layer $lora_first_layer) on the base LLM and the adapters,
    a dialogue a sequence, a loss at the cue of each turn; first with words alone, then **composed**:
    each MELD turn is given a voice and a face of its own label from the other corpora, and modalities
    are dropped at random. Settings: $stage2_settings. Shares dropped: $dropout_settings.
-4. **Evidence**: how much the encoders' own judgement counts beside the words is refitted on dev turns
-   composed with the first half of the dev voices and faces (`training.refit`), where that helps.
-5. **Calibration**: for each set of modalities a temperature, and a bias of each emotion where it helps,
+6. **Evidence**: how much the encoders' own judgement counts beside the words is refitted on dev turns
+   composed with the first half of the dev voices and faces (`training.refit`), where that helps;
+   how much prosody counts, on MELD dev (`training.prosody_evidence`).
+7. **Calibration**: for each set of modalities a temperature, and a bias of each emotion where it helps,
    fitted on dev; composed sets on the first half. Temperatures: $temperatures.
 
-Those are the defaults of `python -m training.run compact`, run step by step on two shared cores, with
-one difference: the face encoder of this bundle was trained on the pictures with at least three votes
-for the seven emotions, where the default is those with a FERPlus majority. Stage 1 of the paper, behaviour
-alignment, $stage1. No conversation with its own video and sound was seen in training.
+Those are the settings of `python -m training.run compact`. Stage 1 of the paper, behaviour alignment,
+$stage1. No conversation with its own video and sound was seen in training.
 
 ## Dev figures
 
 In percent. **Dev data chose the epochs and the temperatures**, so expect less on data never used,
 above all of the calibration error (ECE); the figures under *Calibration* are cross-fitted instead.
 **Composed** figures are not MELD results: the voice and the face of a line were drawn by its true label,
-which real conversations do not do. They are of the second half of the dev voices and faces (`--half 2`),
-which neither the weights of the evidence nor the calibration were fitted on. `data` is a folder in the
+which real conversations do not do. They are of the second half of the dev **voices and faces** (`--half 2`),
+which neither the weights of the evidence nor the calibration were fitted on; the words are those that both
+were fitted on. `data` is a folder in the
 layout of `docs/data.md`.
 
 $summary

@@ -75,9 +75,9 @@ class Evaluation:
         if self.noise is None:
             return remove(examples.read(self.dataset, request), self.without)
         conversations = read_conversations(self.dataset, request.path)
-        turns = encode(conversations, None, cache)
+        turns = encode(conversations, recognizer.encoders, cache)
         noisy = with_texts(turns, degraded(conversations, self.noise, request.seed))
-        return to_examples(conversations, noisy, recognizer.labels)
+        return remove(to_examples(conversations, noisy, recognizer.labels), self.without)
 
 
 def _composed(absent: str = "") -> Evaluation:
@@ -87,7 +87,8 @@ def _composed(absent: str = "") -> Evaluation:
 
 
 EVALUATIONS = (
-    Evaluation("MELD dev, words", "meld", MELD_DEV),
+    Evaluation("MELD dev, words", "meld", MELD_DEV, without=("audio",)),
+    Evaluation("MELD dev, words and measured prosody, weighed here", "meld", MELD_DEV),
     Evaluation("EmoryNLP dev, words", "emorynlp", "emorynlp/emorynlp_dev_final.csv"),
     Evaluation("FER2013 PublicTest, faces, FER2013's label", "fer2013", "fer2013"),
     Evaluation("RAVDESS actors 17-20, English voices", "ravdess", "ravdess", "17-20"),
@@ -100,7 +101,13 @@ EVALUATIONS = (
 )
 """What a card reports, in its order."""
 NOISE = tuple(
-    Evaluation(f"MELD dev, {100 * rate:g} % of the words wrong", "meld", MELD_DEV, noise=rate)
+    Evaluation(
+        f"MELD dev, {100 * rate:g} % of the words wrong",
+        "meld",
+        MELD_DEV,
+        without=("audio",),
+        noise=rate,
+    )
     for rate in (0.0, 0.05, 0.1, 0.15, 0.2)
 )
 """The curve over transcription noise: no case, no punctuation, and word errors."""

@@ -16,13 +16,26 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from engine.model.spec import ModelSpec
 from stream.errors import UserError
 from training.checkpoint import write_tensors
 from training.learner import LORA
 from training.progress import console
 from training.provenance import PROVENANCE, join_provenance
+from training.recipe import Recipe
 from training.script import Job
+from training.settings import Dropout, EncoderSettings, Stage2Training
 
+WORDS_SETTINGS = (
+    "text_epochs",
+    "batch_tokens",
+    "learning_rate",
+    "weight_decay",
+    "class_weights",
+    "noisy_share",
+    "noise_rate",
+)
+"""Of `Stage2Training`."""
 FOLDER = "words"
 """Below the runs folder: the average, and the members in folders of their own."""
 
@@ -50,9 +63,20 @@ def member_job(job: Job, number: int) -> Job:
     stage = job.recipe.settings.stage2
     if not 1 <= number <= stage.members:
         raise UserError(f"--member {number}: the recipe has members 1 to {stage.members}")
-    recipe = job.recipe.with_settings(stage2={"members": 0, "composed_epochs": 0, "clip_epochs": 0})
     seed = (job.seed - 1) * stage.members + number
-    return replace(job, recipe=recipe, runs=job.runs / FOLDER / str(number), seed=seed)
+    return replace(
+        job, recipe=words_recipe(job.recipe), runs=job.runs / FOLDER / str(number), seed=seed
+    )
+
+
+def words_recipe(recipe: Recipe) -> Recipe:
+    """The recipe of a member: all that words alone depend on, so that no more makes it another."""
+    given, spec = recipe.settings, recipe.spec
+    kept = {name: getattr(given.stage2, name) for name in WORDS_SETTINGS}
+    stage2 = Stage2Training(**kept, composed_epochs=0)
+    settings = replace(given, stage2=stage2, dropout=Dropout(), encoders=EncoderSettings())
+    words = ModelSpec(spec.name, spec.labels, prompt=spec.prompt, llm=spec.llm, evidence=False)
+    return replace(recipe, spec=words, settings=settings)
 
 
 def mean_of(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -96,6 +96,8 @@ def plan(recipe: Recipe, sizes: CorpusSizes, hardware: Hardware) -> Plan:
     Raises:
         UserError: The shape of the base is not known, or is not the spec's.
     """
+    if recipe.settings.trainer.precision == "auto":  # the plan is of GPUs
+        recipe = recipe.with_settings(trainer={"precision": "bf16"})
     spec = recipe.spec
     config = base_config(spec.llm.base)
     if config.hidden_size != spec.llm.hidden_size:

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from engine.model.spec import ModelSpec, flat_instruction
+from stream.errors import UserError
 from training.datasets.corpora import open_corpus
 from training.datasets.dialogues import Dialogue
 from training.datasets.labels import MELD_LABELS
@@ -118,7 +119,9 @@ def _dialogues(job: Job, split: str) -> list[Dialogue]:
     settings, rng = job.recipe.settings.pretune, random.Random(f"{NAME}/{split}")
     found: list[Dialogue] = []
     for name in settings.corpora:
-        dialogues = open_corpus(name, job.data / name).splits[split]
+        dialogues = open_corpus(name, job.data / name).splits.get(split)
+        if not dialogues:
+            raise UserError(f"{job.data / name} has no {split} split: see docs/data.md")
         if max(len(one.utterances) for one in dialogues) > 1:
             found += dialogues
         else:

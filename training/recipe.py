@@ -48,6 +48,12 @@ class Recipe:
         require(melds or not self.spec.evidence, evidence)
         composed = "stage2.composed_epochs: its voices and faces have MELD's labels; set it to 0"
         require(melds or not self.settings.stage2.composed_epochs, composed)
+        together = self.settings.pretune.epochs > 0 or self.has_stage1
+        soup = (
+            "stage2.members: weights of trainings that began apart have no average of use: "
+            "give them pretune.epochs or a stage 1"
+        )
+        require(self.settings.stage2.members < 2 or together, soup)
 
     @property
     def has_stage1(self) -> bool:

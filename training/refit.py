@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.table import Table
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -34,6 +34,7 @@ from engine.model.recognizer import Recognizer
 from export.bundle import write_manifest
 from training.calibrate import load
 from training.calibration_sets import DevSet, composed_request, composed_subsets
+from training.checkpoint import write_tensors
 from training.metrics import scores
 from training.predict import Examples, label_scores
 from training.script import Job, run_script, script_parser
@@ -203,7 +204,7 @@ def _write(bundle: Path, weights: Mapping[str, Tensor]) -> None:
     for name, values in weights.items():
         key = f"evidence_weights.{name}"
         tensors[key] = values.to(tensors[key].dtype).contiguous()
-    save_file(tensors, path)
+    write_tensors(path, tensors)
     write_manifest(bundle)
 
 

@@ -4,10 +4,11 @@
     python -m training.run bemerc-meld --data FOLDER --plan
     python -m training.run --smoke
 
-The steps, each a command of its own: `training.encoders`, `training.describe` (the
-teacher), `training.stage1`, `training.stage2`, `training.bundle`. Those that the recipe
-does not need are left out; clips are read by the step that needs them first. A step whose
-weights are there is not repeated: delete its folder below ``--runs`` to train anew.
+The steps, each a command of its own: `training.pretune`, `training.encoders`,
+`training.prosody`, `training.describe` (the teacher), `training.stage1`, `training.stage2`,
+`training.bundle`. Those that the recipe does not need are left out; clips are read by the
+step that needs them first. A step whose weights are there is not repeated: delete its
+folder below ``--runs`` (of the pre-tuning below ``--cache``) to train anew.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from export.models import resolve
 from stream.errors import UserError
-from training import bundle, encoders, prosody, stage1, stage2
+from training import bundle, encoders, pretune, prosody, stage1, stage2
 from training.describe.run import describe_recipe
 from training.plan import print_plan
 from training.progress import console
@@ -31,7 +32,10 @@ def steps(job: Job) -> list[tuple[str, Callable[[Job], None]]]:
     """Title and work of the steps that the recipe needs."""
     settings = job.recipe.settings
     behaviour = settings.stage1.epochs > 0 or settings.stage2.joint
-    found = [("encoders", encoders.prepare)]
+    found: list[tuple[str, Callable[[Job], None]]] = []
+    if settings.pretune.epochs:
+        found.append(("pre-tuning", pretune_once))
+    found.append(("encoders", encoders.prepare))
     if job.spec.prosody:
         found.append(("prosody", prepare_prosody))
     if behaviour and settings.teacher.kind != "none":
@@ -65,6 +69,11 @@ def _find_models(job: Job) -> None:
     teacher = job.recipe.settings.teacher
     if teacher.kind == "vision" and not (job.runs / DESCRIPTIONS).exists():
         resolve(teacher.model)
+
+
+def pretune_once(job: Job) -> None:
+    """Pre-tune, unless another recipe or seed did."""
+    pretune.train(job)
 
 
 def prepare_prosody(job: Job) -> None:

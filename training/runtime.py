@@ -101,5 +101,7 @@ class Runtime:
         self.accelerator.wait_for_everyone()
 
     def close(self) -> None:
-        """Flush the trackers."""
-        self.accelerator.end_training()
+        """Flush the trackers; the processes stay together, since another training may follow."""
+        self.wait()
+        for tracker in self.accelerator.trackers:
+            tracker.finish()

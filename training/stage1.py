@@ -40,9 +40,10 @@ def train(job: Job) -> None:
     if not settings.epochs:
         raise UserError(f"recipe {recipe.name} has no stage 1: --set stage1.epochs=1 gives it one")
     corpus = job.open_corpus()  # a wrong folder is found before a large model is loaded
+    begin = pretuned(job)
     torch.manual_seed(job.seed)
     runtime = Runtime(recipe.settings.trainer, out)
-    objectives = build_learner(recipe, start=pretuned(job))
+    objectives = build_learner(recipe, start=begin)
     objectives.model.fusion.requires_grad_(False)  # its tokens come with stage 2
     sources = Sources(job, corpus, objectives.model.prompt, runtime)
     described = sources.described("dev")

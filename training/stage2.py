@@ -61,12 +61,13 @@ def tune(job: Job, start: Path | None, *, member: bool = False) -> None:
     recipe, settings, out = job.recipe, job.recipe.settings.stage2, job.runs / "stage2"
     corpus = job.open_corpus()  # a wrong folder is found before a large model is loaded
     unknown = unknown_emotions(corpus, job.spec.labels)
+    begin = start or pretuned(job)
     torch.manual_seed(job.seed)
     runtime = Runtime(recipe.settings.trainer, out)
     if unknown:
         names = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items()))
         runtime.say(f"context alone, since the recipe has no such label: {names}")
-    objectives = build_learner(recipe, start=start or pretuned(job))
+    objectives = build_learner(recipe, start=begin)
     objectives.placeholders.requires_grad_(settings.joint)  # else real tokens take their place
     if settings.encoder_learning_rate:
         encoders = load_encoders(job.spec, job.runs, frozen=False)
@@ -120,9 +121,18 @@ def save(objectives: Objectives, out: Path, *, write: bool) -> None:
 
 
 def start_of(job: Job) -> Path | None:
-    """Folder of the LoRA that the last training of stage 2 began with; None for the base's."""
+    """Folder of the LoRA that the last training of stage 2 began with; None for the base's.
+
+    Raises:
+        UserError: it is not there.
+    """
     if job.recipe.settings.stage2.members:
-        return job.runs / members.FOLDER
+        folder = job.runs / members.FOLDER
+        if not (folder / LORA).exists():
+            raise UserError(
+                f"{folder / LORA} is missing: run python -m training.stage2 {job.recipe.name} first"
+            )
+        return folder
     return stage1_result(job)
 
 

@@ -22,9 +22,9 @@ WORDS = {"members": 2, "text_epochs": 1, "composed_epochs": 0, "clip_epochs": 0}
 
 @pytest.fixture
 def job(tiny_job: Job, tmp_path: Path) -> Job:
-    """Words alone, from two seeds, without pre-tuning or stage 1."""
+    """Words alone, from two seeds, after pre-tuning, without stage 1."""
     recipe = tiny_job.recipe.with_settings(
-        stage2=WORDS, stage1={"epochs": 0}, pretune={"epochs": 0}
+        stage2=WORDS, stage1={"epochs": 0}, pretune={"epochs": 1}
     )
     for part in ("face", "speech"):
         (tmp_path / part).symlink_to(tiny_job.runs / part)
@@ -98,3 +98,25 @@ def test_no_such_member(job: Job, member: int) -> None:
     alone = dataclasses.replace(job, options=argparse.Namespace(member=member))
     with pytest.raises(UserError, match=f"--member {member}: the recipe has members 1 to 2"):
         stage2.train(alone)
+
+
+def test_no_common_start(job: Job) -> None:
+    """Trainings that began apart have no average of use."""
+    with pytest.raises(ValueError, match="began apart"):
+        job.recipe.with_settings(pretune={"epochs": 0})
+
+
+def test_a_member_depends_on_words_alone(job: Job) -> None:
+    """Another speech encoder or other shares of composition do not make it another training."""
+    changed = job.recipe.with_spec(audio={"hidden": 8}).with_settings(
+        stage2={"composed_share": 0.1}, dropout={"text": 0.5}
+    )
+    assert members.words_recipe(changed) == members.words_recipe(job.recipe)
+    other = job.recipe.with_settings(stage2={"noise_rate": 0.1})
+    assert members.words_recipe(other) != members.words_recipe(job.recipe)
+
+
+def test_bundle_before_stage2(job: Job) -> None:
+    """What is missing is named with what makes it."""
+    with pytest.raises(UserError, match=r"words/lora\.safetensors is missing: run python -m"):
+        stage2.start_of(job)

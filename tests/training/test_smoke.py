@@ -49,13 +49,14 @@ def test_all_steps(
     assert run.main(["--smoke", "--threads", "1", "--jobs", "1"]) == 0
     told = capsys.readouterr().err
     for step in (
-        "1/5 encoders",
-        "2/5 behaviour descriptions",
+        "1/6 pre-tuning",
+        "2/6 encoders",
+        "3/6 behaviour descriptions",
         "72 described",
-        "3/5 stage 1",
-        "4/5 stage 2",
+        "4/6 stage 1",
+        "5/6 stage 2",
         "clips 1/1",
-        "5/5 bundle",
+        "6/6 bundle",
         "cross-fitted on dev",
     ):
         assert step in told
