@@ -34,7 +34,7 @@ from training.face import FaceTraining
 from training.latency import latencies, read_events
 from training.progress import console
 from training.script import Job, run_script, script_parser
-from training.settings import Dropout, Settings, Stage1Training, Stage2Training
+from training.settings import Dropout, Pretuning, Settings, Stage1Training, Stage2Training
 from training.speech import SpeechTraining
 
 CARD = "MODEL_CARD.md"
@@ -178,7 +178,7 @@ def _stage1(settings: Stage1Training) -> str:
 
 
 def _settings(
-    options: FaceTraining | SpeechTraining | Stage1Training | Stage2Training | Dropout,
+    options: FaceTraining | SpeechTraining | Pretuning | Stage1Training | Stage2Training | Dropout,
 ) -> str:
     """The values of a dataclass in words."""
     return _list(dataclasses.asdict(options))

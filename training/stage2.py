@@ -159,15 +159,18 @@ def groups_of(objectives: Objectives, stage: Stage2Training) -> list[Group]:
     fusion = objectives.model.fusion
     evidence = list(fusion.evidence_weights.parameters())
     known = {id(parameter) for parameter in evidence}
-    adapters = [p for p in fusion.parameters() if id(p) not in known]
     averaged = stage.members > 0
+    # Words are learned beside the absent tokens: after that these move as slowly as LoRA.
+    absent = list(fusion.absent.parameters()) if averaged else []
+    known |= {id(parameter) for parameter in absent}
+    adapters = [p for p in fusion.parameters() if id(p) not in known]
     begin = 0.0 if averaged else stage.text_epochs / stage.epochs
     peak, decay = (
         stage.averaged_learning_rate if averaged else stage.learning_rate,
         stage.weight_decay,
     )
     groups = [
-        Group(lora_parameters(objectives), peak, weight_decay=decay),
+        Group([*lora_parameters(objectives), *absent], peak, weight_decay=decay),
         Group(adapters, stage.adapter_learning_rate, begin, decay),
         Group(evidence, stage.evidence_learning_rate, begin),
     ]
