@@ -88,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=3.0, help="of an utterance (default: 3)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
+    if not options.seconds > 0:
+        parser.error(f"--seconds {options.seconds:g}: must be positive")
     cv2.setNumThreads(1)
     try:
         parts = measure(asyncio.run(utterances(options.file, options.seconds)))

@@ -223,7 +223,7 @@ def _add_output(parser: Parser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--no-behaviour", dest="behaviour", action="store_false",
-        help="do not describe what face and body do, which takes up to 0.35 s per utterance",
+        help="let events leave without what face and body do, which takes up to 0.35 s",
     )  # fmt: skip
     group.add_argument(
         "--node", metavar="NAME", default=socket.gethostname() or "node",

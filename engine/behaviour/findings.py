@@ -91,7 +91,7 @@ def _finding(rule: Rule, shown: Mapping[float, float]) -> Finding | None:
     if end - start < rule.least_seconds and len(times) > 1:
         return None
     strength = max(shown[times[index]] for index in stretch)
-    held = len(stretch) >= HELD_SHARE * len(times)
+    held = sum(shown[times[index]] >= 1 for index in stretch) >= HELD_SHARE * len(times)
     part = rule.state_part if held else rule.part
     return Finding(part, _words(rule, strength, held), held, start, end, strength)
 

@@ -91,9 +91,12 @@ def swings(series: Series, least: float) -> tuple[float, float] | None:
 
 
 def hand_path(x: Series, height: Series) -> float:
-    """How far a wrist moves between looks on average, in shoulder widths; 0 for one look."""
+    """How far a wrist moves between looks, at least half of the time; in shoulder widths.
+
+    0 for fewer than three looks: a single movement is no gesture.
+    """
     seen = sorted(set(x.times) & set(height.times))
-    if len(seen) < 2:
+    if len(seen) < 3:
         return 0.0
     places = np.array(
         [
@@ -104,7 +107,7 @@ def hand_path(x: Series, height: Series) -> float:
             )
         ]
     )
-    return float(np.hypot(*np.diff(places, axis=1)).mean())
+    return float(np.median(np.hypot(*np.diff(places, axis=1))))
 
 
 def _small(image: Image) -> NDArray[np.uint8]:

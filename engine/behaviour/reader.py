@@ -112,14 +112,10 @@ class BehaviourReader:
             ValueError: Frames and boxes are not as many.
         """
         known = [None] * len(frames) if boxes is None else boxes
-        seen = [
-            _bounded(frame, box)
-            for frame, box in zip(frames, known, strict=True)
-            if _is_picture(frame)
-        ]
+        seen = [pair for pair in zip(frames, known, strict=True) if _is_picture(pair[0])]
         if boxes is None:
             seen = self._tracked([frame for frame, _ in seen])
-        chosen = _spread(seen, FACE_FRAMES)
+        chosen = [_bounded(frame, box) for frame, box in _spread(seen, FACE_FRAMES)]
         series = self.measure([frame for frame, _ in chosen], [box for _, box in chosen])
         findings = find(series, baseline)
         parts: tuple[Part, ...] = (FACE, BODY, POSTURE)

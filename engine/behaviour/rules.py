@@ -20,7 +20,7 @@ FACE: Part = "facial_expression"
 BODY: Part = "body_language"
 POSTURE: Part = "posture"
 
-VERSION = 3
+VERSION = 4
 """Raised when the same measures give other words for a reason that is not in the tables."""
 BLINK_SECONDS = 0.4
 """A blink lasts 0.1 to 0.4 s (Schiffman, "Sensation and Perception", 2001): longer is closed."""

@@ -23,6 +23,8 @@ from engine.model.spec import MODALITIES
 
 BOUNDS = (0.05, 20.0)
 """Temperatures that `fit_temperature` considers."""
+LARGEST = 1e6
+"""Number that a calibration may have."""
 LARGEST_BIAS = 20.0
 """Of a label, either way: more would make it certain or impossible."""
 KEYS = ("temperatures", "biases", "abstain_below")
@@ -83,7 +85,7 @@ class Calibration:
         names = ["+".join(one) for one in used]
         none = (0.0,) * scores.shape[1]
         temperatures = torch.tensor([self.temperatures.get(name, 1.0) for name in names])
-        biases = torch.tensor([list(self.biases.get(name, none)) for name in names])
+        biases = torch.tensor([self.biases.get(name, none) for name in names]).reshape(scores.shape)
         return (scores / temperatures[:, None] + biases).softmax(1)
 
     def abstains(self, confidence: float, used: Sequence[str]) -> bool:
@@ -120,7 +122,8 @@ class Calibration:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    """Compared, not converted: a whole number may be too large for a float; NaN is not less."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def fit_temperature(scores: Tensor, truth: Tensor) -> float:

@@ -43,7 +43,7 @@ class TurnInputs:
     audio_scores: Tensor | None = None
     """(E,) log-probabilities of the speech encoder alone."""
     voice: Tensor | None = None
-    """(W, D) standardised functionals: the speaker's later turns are normalised by them."""
+    """(W, S) standardised functionals: the speaker's later turns are normalised by them."""
     prosody: Tensor | None = None
     """(P,) measured prosody (`engine.prosody`): later turns are compared with it."""
     prosody_scores: Tensor | None = None
@@ -121,11 +121,11 @@ class EmotionModel(nn.Module):
         shared = Prompt(prompts[0].ids[:start], np.empty(0, np.int64))
         decoder = self.llm.get_decoder()
         read = decoder(inputs_embeds=self.embed([shared], [history]), use_cache=True)
-        read.past_key_values.batch_repeat_interleave(len(variants))
+        read.cache.batch_repeat_interleave(len(variants))
         endings = [Prompt(p.ids[start:], p.cues[-1:] - start) for p in prompts]
         hidden = decoder(
             inputs_embeds=self.embed(endings, [[variant] for variant in variants]),
-            past_key_values=read.past_key_values,
+            cache=read.cache,
         ).last_hidden_state
         cues = torch.tensor([int(ending.cues[0]) for ending in endings])
         return self.score(hidden[torch.arange(len(variants)), cues], variants)

@@ -78,10 +78,10 @@ class ProsodyEncoder(nn.Module):
 
     def scale(self, measured: Iterable[Tensor]) -> SpeakerScale:
         """What is usual for a speaker, from the (P,) measures of the turns before."""
-        scale = SpeakerScale.unknown(len(MEASURES))
-        for one in measured:
-            scale = scale.heard(self.standardise(one[None]).nan_to_num().cpu())
-        return scale
+        scale, rows = SpeakerScale.unknown(len(MEASURES)), list(measured)
+        if not rows:
+            return scale
+        return scale.heard(self.standardise(torch.stack(rows)).nan_to_num().cpu())
 
     def describe(self, measured: Tensor, scale: SpeakerScale) -> Tensor:
         """(P,) measures of a turn, after what `scale` has heard -> (D,)."""

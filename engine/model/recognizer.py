@@ -289,6 +289,9 @@ def _load_encoders(spec: ModelSpec, bundle: Path) -> Encoders:
     _fill(densenet, bundle / "face.safetensors")
     speech = SpeechEncoder.of(spec.audio, len(spec.labels))
     _fill(speech, bundle / "speech.safetensors")
+    kept = speech.columns
+    if kept is not None and not (0 <= int(kept.min()) and int(kept.max()) < spec.audio.features):
+        raise ValueError(f"speech.safetensors keeps functionals beyond the {spec.audio.features}")
     encoders = Encoders(spec, densenet, speech)
     if spec.prosody:
         encoders.prosody = ProsodyEncoder(len(spec.labels)).eval()

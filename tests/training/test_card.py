@@ -47,7 +47,7 @@ def results() -> list[Measured]:
     """One evaluation with figures, on data without fear, and one whose corpus is missing."""
     truth = np.array([0, 0, 1, 2, 3, 4, 5, 0])
     predicted = np.eye(len(MELD_LABELS))[[0, 0, 1, 2, 3, 4, 5, 1]]
-    faces, voices = EVALUATIONS[2], EVALUATIONS[3]
+    faces, voices = EVALUATIONS[3], EVALUATIONS[4]
     extra = {"ferplus_accuracy": 0.8125, "ferplus_n": 7}
     return [
         Measured(faces, scores(MELD_LABELS, truth, predicted), extra),
@@ -68,7 +68,7 @@ def test_a_card_has_its_figures_and_the_commands(bundle: Path, results: list[Mea
     assert "text 1.25" in text
     assert "seed 7" in text
     assert "learning rate 0.0005" in text  # of stage 2
-    assert "alignment, is not trained." in text
+    assert "alignment,\nis not trained." in text
     assert "Numbers in the weights: face encoder 0.01 million." in text
 
 
@@ -87,7 +87,7 @@ def test_a_card_of_two_stages_says_so(bundle: Path, results: list[Measured]) -> 
     settings = Settings(stage1=Stage1Training(epochs=3))
     card.write_card(bundle, results, settings, seed=1)
     text = (bundle / card.CARD).read_text()
-    assert "alignment, was trained before it. Settings: epochs 3" in text
+    assert "alignment,\nwas trained before it. Settings: epochs 3" in text
     assert "not trained" not in text
 
 
@@ -131,7 +131,7 @@ def measured(evaluation: Evaluation, right: int, genders: bool = False) -> Measu
 
 def test_a_card_of_everything(bundle: Path) -> None:
     """Seeds, calibration, abstaining, noise, women and men, time: each with its command."""
-    words, voices = measured(EVALUATIONS[0], 8), measured(EVALUATIONS[3], 6, genders=True)
+    words, voices = measured(EVALUATIONS[0], 8), measured(EVALUATIONS[4], 6, genders=True)
     subset = SubsetFigures(1109, True, 1.1, 0.0375, 0.625, 0.6125, 0.7125, 0.6625, 0.4321)
     write_calibration(Calibration({"text": 1.25}), bundle, {"text": subset})
     seeds = SeedFigures(

@@ -28,7 +28,7 @@ from training.plan_parameters import count_parameters, language_model
 from training.plan_shapes import base_config
 from training.plan_stages import after_dropout
 from training.plan_tokens import Presence, one_by_one, packed
-from training.recipe import read_recipe
+from training.recipe import read_recipe, recipe_names
 from training.settings import Dropout
 from training.smoke import Smoke
 
@@ -185,15 +185,33 @@ def test_updates_are_those_of_the_training_loop(smoke: Smoke) -> None:
     assert stage.epochs[0].padded_tokens == sum(max(b) * len(b) for b in batches)
 
 
-def test_words_alone_before_other_epochs_cost_less(smoke: Smoke) -> None:
-    """No gradient below the first layer with LoRA while the adapters wait."""
+def test_words_alone_cost_less(smoke: Smoke) -> None:
+    """No gradient goes below the first layer with LoRA, but where descriptions are learned too."""
     sizes = corpus_sizes(smoke.recipe, smoke.data)
-    later = smoke.recipe.with_spec(llm={"lora_first_layer": 1})
-    alone = later.with_settings(stage2={"composed_epochs": 0, "clip_epochs": 0})
-    waiting = plan(later, sizes, Hardware()).stages[1].epochs[0]
-    training = plan(alone, sizes, Hardware()).stages[1].epochs[0]
-    assert waiting.tokens == training.tokens
-    assert waiting.flops < 0.85 * training.flops
+    from_below, later = (
+        plan(smoke.recipe.with_spec(llm={"lora_first_layer": layer}), sizes, Hardware())
+        for layer in (0, 1)
+    )
+    below, above = (one.stages[1].epochs[0] for one in (from_below, later))
+    assert below.tokens == above.tokens
+    assert above.flops < 0.85 * below.flops
+
+
+def test_members_are_counted(smoke: Smoke) -> None:
+    """Two trainings of the words have twice the epochs."""
+    sizes = corpus_sizes(smoke.recipe, smoke.data)
+    two = smoke.recipe.with_settings(stage2={"members": 2})
+    once, twice = (plan(one, sizes, Hardware()).stages[1].epochs[0] for one in (smoke.recipe, two))
+    assert twice.count == 2 * once.count
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_has_a_plan(name: str, smoke: Smoke) -> None:
+    """Also where the precision depends on the machine."""
+    sizes = corpus_sizes(smoke.recipe, smoke.data)
+    recipe = smoke.recipe if name == "smoke" else read_recipe(name)
+    made = plan(recipe, sizes, Hardware())
+    assert made.precision in ("bf16", "fp32")
 
 
 def test_dropout_leaves_a_share() -> None:

@@ -37,7 +37,7 @@ def test_a_job_is_a_recipe_and_its_folders() -> None:
 def test_changes_reach_the_recipe() -> None:
     """Numbers, words, lists and truth values; the last of two changes counts."""
     recipe = changed(
-        read_recipe("compact"),
+        read_recipe("bemerc-meld"),
         [
             "stage2.text_epochs=4",
             "stage2.text_epochs=3",

@@ -53,7 +53,7 @@ def test_it_learns_and_is_repeatable() -> None:
 def test_a_known_speaker_is_understood_better() -> None:
     """Where voices differ more than emotions, the utterances heard before tell them apart."""
     spec = AudioSpec(hidden=16, speaker_normalised=True)
-    train, dev = clips(210, seed=1, voices=6), clips(105, seed=2, voices=6)
+    train, dev = clips(420, seed=1, voices=3), clips(210, seed=2, voices=3)
     model = fit(train, spec, OPTIONS)
     known, unknown = evaluate(model, dev)["ravdess"], evaluate(model, dev, 0)["ravdess"]
     assert known > unknown + 0.1

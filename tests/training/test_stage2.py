@@ -208,7 +208,7 @@ def test_a_bundle_has_nothing_of_another_recipe(fresh: Callable[[str], Job]) -> 
     for name in ("face", "speech"):
         file = f"{name}.safetensors"
         assert (out / file).read_bytes() == (job.runs / name / file).read_bytes()
-    assert json.loads((out / "training.json").read_text())["stages"] == ["stage2"]
+    assert json.loads((out / "training.json").read_text())["stages"][-1] == "stage2"
 
 
 def test_balanced_classes_change_the_loss(fresh: Callable[[str], Job]) -> None:
@@ -311,7 +311,7 @@ def test_epochs_come_in_order_and_the_last_kind_is_kept() -> None:
             """Not asked."""
             raise AssertionError
 
-        dropped_clips = composed
+        dropped_clips = heard_words = composed
 
     stage = Stage2Training(text_epochs=2, composed_epochs=1, clip_epochs=1)
     epochs = stage2.epochs_of(stage, None_())  # type: ignore[arg-type]

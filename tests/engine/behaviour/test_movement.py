@@ -99,7 +99,7 @@ def test_cuts_gaps_and_lost_faces_are_left_out() -> None:
 
 
 def test_a_hand_that_moves_has_a_path() -> None:
-    """Mean distance between looks in which both coordinates are known."""
+    """Median distance between looks in which both coordinates are known."""
     x = Series((0.0, 1.0, 2.0), (0.0, 0.3, 0.3))
     height = Series((0.0, 1.0, 2.0), (0.0, 0.4, 0.4))
     assert hand_path(x, height) == pytest.approx(0.25)

@@ -304,6 +304,7 @@ def test_missing_and_unreadable_weights_are_refused(smoke: Smoke, copy: Path, na
         ("calibration.json", '{"temperatures": {"text": -1}}'),
         ("calibration.json", '{"temperatures": {}, "bias": 0}'),
         ("calibration.json", '{"temperatures": {}, "biases": {"text": [0, 0]}}'),
+        ("calibration.json", '{"temperatures": {"text": 1' + "0" * 400 + "}}"),
         ("calibration.json", "not json"),
         ("calibration.json", "[]"),
         ("spec.json", '{"name": "x", "version": 1, "colour": 3}'),

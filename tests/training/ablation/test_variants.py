@@ -37,9 +37,9 @@ def changes(recipe: Recipe, name: str) -> dict[str, tuple[object, object]]:
 @pytest.mark.parametrize(
     ("name", "path", "value"),
     [
-        ("without-facial-expression", ".stage1.parts", ("body_language", "posture")),
-        ("without-body-language", ".stage1.parts", ("facial_expression", "posture")),
-        ("without-posture", ".stage1.parts", ("facial_expression", "body_language")),
+        ("without-facial-expression", ".stage1.parts", ("body_language", "posture", "voice")),
+        ("without-body-language", ".stage1.parts", ("facial_expression", "posture", "voice")),
+        ("without-posture", ".stage1.parts", ("facial_expression", "body_language", "voice")),
         ("without-behaviour", ".stage1.epochs", 0),
         ("single-stage", ".stage2.joint", True),
         ("without-text", ".stage2.without", ("text",)),
