@@ -71,6 +71,13 @@ def test_usual_values_say_nothing(baseline: Baseline) -> None:
     assert find({}, baseline) == []
 
 
+def test_gaps_do_not_count_as_seen(baseline: Baseline) -> None:
+    """What every other frame shows is one stretch, but it is not held."""
+    (finding,) = find(departing("brow_height", [2, 0] * 5, baseline), baseline)
+    assert not finding.held
+    assert (finding.start, finding.end) == pytest.approx((5.0, 5.8))
+
+
 def test_a_part_of_the_time_is_an_action_with_its_moment(baseline: Baseline) -> None:
     """From the first to the last frame that shows it."""
     numbers = departing("brow_height", [0, 0, 2, 2, 2, 0, 0, 0, 0, 0], baseline)

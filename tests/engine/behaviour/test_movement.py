@@ -104,3 +104,13 @@ def test_a_hand_that_moves_has_a_path() -> None:
     height = Series((0.0, 1.0, 2.0), (0.0, 0.4, 0.4))
     assert hand_path(x, height) == pytest.approx(0.25)
     assert hand_path(x, Series((1.0,), (0.4,))) == 0
+
+
+def test_a_hand_that_moves_once_makes_no_gesture() -> None:
+    """Between four looks it lay here, and then there; two looks tell nothing of movement."""
+    still = Series((0.0, 5.0, 10.0, 15.0), (1.0, 1.0, 1.0, 1.0))
+    once = Series(still.times, (0.0, 0.0, 0.5, 0.5))
+    assert hand_path(once, still) == 0
+    assert hand_path(Series((0.0, 15.0), (0.0, 0.2)), Series((0.0, 15.0), (1.0, 1.0))) == 0
+    gesturing = Series(still.times, (0.0, 0.5, 0.1, 0.6))
+    assert hand_path(gesturing, still) == pytest.approx(0.5)
