@@ -12,6 +12,7 @@ means the same whatever it was made from.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -226,12 +227,18 @@ def _run(job: Job) -> None:
         console.print(f"{bundle / 'calibration.json'} written and the bundle sealed")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line, calibrate and print."""
-    parser = script_parser("training.calibrate", __doc__, needs="the recipe's dev data")
+def fitting_parser(module: str, description: str | None, needs: str) -> argparse.ArgumentParser:
+    """A parser of a script that fits numbers of a bundle on dev."""
+    parser = script_parser(module, description, needs)
     parser.add_argument("--bundle", type=Path, default=Path("bundles/mine"), help="its folder")
     parser.add_argument("--dry-run", action="store_true", help="print, and change no file")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, calibrate and print."""
+    parser = fitting_parser("training.calibrate", __doc__, needs="the recipe's dev data")
     return run_script(parser, arguments, _run)
 
 

@@ -30,13 +30,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.model.prosody import ProsodyEncoder
-from engine.model.recognizer import Recognizer, read_spec
+from engine.model.recognizer import read_spec
 from export.bundle import write_manifest
-from export.models import resolve
 from stream.errors import UserError
+from training.calibrate import load
 from training.checkpoint import write_tensors
 from training.datasets.dialogues import Dialogue
-from training.device import scoring_device
 from training.metrics import scores
 from training.predict import label_scores
 from training.prosody import WEIGHTS, prosody_weights
@@ -167,15 +166,7 @@ def published_scores(
 def measure_gain(job: Job, bundle: Path) -> Gain:
     """Of a bundle's words and the job's prosody encoder, on the dev split of the corpus."""
     dialogues, encoder = job.open_corpus().splits["dev"], load_prosody(job)
-    device, dtype = scoring_device()
-    recognizer = Recognizer.load(
-        bundle,
-        base_model=resolve(read_spec(bundle).llm.base),
-        face_detector=None,
-        threads=torch.get_num_threads(),
-        device=device,
-        dtype=dtype,
-    )
+    recognizer = load(job, bundle)
     labels = recognizer.labels
     words = label_scores(recognizer, [text_sequence(one, labels).turns for one in dialogues])
     prosody = published_scores(dialogues, encoder, labels)

@@ -32,12 +32,12 @@ from engine.model.manifest import verify_bundle
 from engine.model.model import TurnInputs
 from engine.model.recognizer import Recognizer
 from export.bundle import write_manifest
-from training.calibrate import load
+from training.calibrate import fitting_parser, load
 from training.calibration_sets import DevSet, composed_request, composed_subsets
 from training.checkpoint import write_tensors
 from training.metrics import scores
 from training.predict import Examples, label_scores
-from training.script import Job, run_script, script_parser
+from training.script import Job, run_script
 
 FITTED = ("text+audio", "text+video", "text+audio+video")
 """Subsets in which the evidence is weighed: without words the encoders alone speak."""
@@ -243,10 +243,7 @@ def _run(job: Job) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, refit and print."""
-    parser = script_parser("training.refit", __doc__, needs="MELD, FER2013 and speech corpora")
-    parser.add_argument("--bundle", type=Path, default=Path("bundles/mine"), help="its folder")
-    parser.add_argument("--dry-run", action="store_true", help="print, and change no file")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser = fitting_parser("training.refit", __doc__, needs="MELD, FER2013 and speech corpora")
     return run_script(parser, arguments, _run)
 
 
