@@ -20,6 +20,8 @@ from training.datasets.speech import SpeechClip
 from training.progress import progress_bar
 from training.voices import encode_voices
 
+KNOWN_CLIPS = 10
+"""Clips of a speaker after which a bank takes him for unknown: live, every voice is at first."""
 VIEWS = 3
 """Augmented views of a picture that stand for the frames of a video in training."""
 
@@ -39,7 +41,7 @@ def voice_bank(
         out_of_fold: for training clips, label scores (W, E) by `clip_key` from an encoder
             that did not see their speaker: its own scores on them would be too good.
     """
-    voices = encode_voices(clips, encoders, cache, out_of_fold)
+    voices = encode_voices(clips, encoders, cache, out_of_fold, KNOWN_CLIPS)
     samples = [
         _sample(encoded, _one_hot(MELD_INDEX[clip.emotion]))
         for clip, encoded in zip(clips, voices, strict=True)

@@ -1,8 +1,9 @@
-"""What a speech recogniser makes of a transcript: no case, no punctuation, wrong words.
+"""What a speech recogniser makes of a transcript: wrong words, often no case or punctuation.
 
 Words of training are a script's, words live are a recogniser's. A small recogniser mistakes
 mostly short words for others that sound alike, drops some and invents few, so errors here
-are in these shares: 60 % substitutions, 25 % deletions, 15 % insertions.
+are in these shares: 60 % substitutions, 25 % deletions, 15 % insertions. Some recognisers
+write case and punctuation (Whisper), some do not, and training has both.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from training.evaluation.word_errors import split_words
 
 SUBSTITUTIONS, DELETIONS = 0.60, 0.25
 """Shares of the errors; the rest are insertions."""
+PUNCTUATED = 0.5
+"""Share of the degraded dialogues that keep case and punctuation."""
+_MARKS = ".,!?;:"
+_APOSTROPHE = "'"
 
 _ALIKE = (
     "their there they're the", "to too two do", "your you're you", "its it's is", "an and in on",
@@ -49,18 +54,19 @@ def _confusions() -> Mapping[str, Sequence[str]]:
 _CONFUSED = _confusions()
 
 
-def degrade(text: str, rate: float, rng: random.Random) -> str:
-    """A transcript as a recogniser would write it: lower case, no punctuation, wrong words.
+def degrade(text: str, rate: float, rng: random.Random, *, punctuated: bool = False) -> str:
+    """A transcript as a recogniser would write it.
 
     Args:
         text: As it was said.
         rate: Word errors per word, from 0 to 1.
         rng: Source of all randomness.
+        punctuated: Whether case and punctuation stay.
 
     Returns:
         The words; of a text with words at least one is left.
     """
-    words = split_words(text)
+    words = [one for one in text.split() if split_words(one)] if punctuated else split_words(text)
     heard: list[str] = []
     for word in words:
         if rng.random() >= rate:
@@ -68,7 +74,7 @@ def degrade(text: str, rate: float, rng: random.Random) -> str:
             continue
         kind = rng.random()
         if kind < SUBSTITUTIONS:
-            heard.append(_misheard(word, rng))
+            heard.append(_in_the_style(_misheard(split_words(word)[0], rng), word))
         elif kind >= SUBSTITUTIONS + DELETIONS:
             heard += [word, rng.choice(_INSERTED)]
     return " ".join(heard or words[:1])
@@ -76,10 +82,18 @@ def degrade(text: str, rate: float, rng: random.Random) -> str:
 
 def degrade_dialogue(dialogue: Dialogue, rate: float, rng: random.Random) -> Dialogue:
     """All utterances of a dialogue as one recogniser would write them; some have no words left."""
+    punctuated = rng.random() < PUNCTUATED
     utterances = tuple(
-        replace(one, text=degrade(one.text, rate, rng)) for one in dialogue.utterances
+        replace(one, text=degrade(one.text, rate, rng, punctuated=punctuated))
+        for one in dialogue.utterances
     )
     return replace(dialogue, utterances=utterances)
+
+
+def _in_the_style(heard: str, word: str) -> str:
+    """What was heard for a word, with the capital and the marks after it that the word has."""
+    marks = word[len(word.rstrip(_MARKS)) :]
+    return (heard.capitalize() if word[:1].isupper() else heard) + marks
 
 
 def _misheard(word: str, rng: random.Random) -> str:
@@ -88,7 +102,8 @@ def _misheard(word: str, rng: random.Random) -> str:
         return rng.choice(_CONFUSED[word])
     if len(word) > 5 and rng.random() < 0.5:  # heard as two
         cut = rng.randrange(2, len(word) - 2)
-        return f"{word[:cut]} {word[cut:]}"
+        return f"{word[:cut].rstrip(_APOSTROPHE)} {word[cut:].lstrip(_APOSTROPHE)}"
     if len(word) > 3:
-        return word[: rng.randrange(2, len(word))] + rng.choice(("", "s", "er", "ed", "y", "ing"))
+        stem = word[: rng.randrange(2, len(word))].rstrip(_APOSTROPHE)
+        return stem + rng.choice(("", "s", "er", "ed", "y", "ing"))
     return rng.choice(_INSERTED)

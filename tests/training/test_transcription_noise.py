@@ -43,8 +43,29 @@ def test_any_text(text: str, rate: float, seed: int) -> None:
     assert bool(heard) == bool(split_words(text))
 
 
+@given(st.floats(0, 1), st.integers(0, 99))
+def test_punctuated_has_the_same_errors(rate: float, seed: int) -> None:
+    """Case and punctuation stay, the words are those that are heard without them."""
+    for sentence in SENTENCES:
+        plain = degrade(sentence, rate, random.Random(seed))
+        punctuated = degrade(sentence, rate, random.Random(seed), punctuated=True)
+        assert split_words(punctuated) == plain.split()
+
+
+def test_punctuated_substitution() -> None:
+    """A word that is misheard keeps the capital and the mark of the one that was said."""
+    rngs = map(random.Random, range(20))
+    heard = {degrade("Their?", 1, rng, punctuated=True) for rng in rngs}
+    assert heard & {"There?", "They're?", "The?"}
+    assert not heard & {"there?", "There", "the", "the?"}
+
+
 def test_dialogue_keeps_labels() -> None:
-    """Only the words change."""
+    """Only the words change, and of some dialogues nothing but wrong words would."""
     said = DialogueUtterance("1", 0, "Ann", "What a lovely day!", "joy", 1.0, 2.0)
-    (heard,) = degrade_dialogue(Dialogue("1", (said,)), 0, random.Random(1)).utterances
-    assert (heard.text, heard.emotion, heard.start) == ("what a lovely day", "joy", 1.0)
+    texts = set()
+    for seed in range(20):
+        (heard,) = degrade_dialogue(Dialogue("1", (said,)), 0, random.Random(seed)).utterances
+        assert (heard.emotion, heard.start) == ("joy", 1.0)
+        texts.add(heard.text)
+    assert texts == {"what a lovely day", "What a lovely day!"}

@@ -96,6 +96,15 @@ def test_a_later_clip_is_relative_to_the_earlier_one(encoders: Encoders, tmp_pat
     assert not torch.equal(together[second].tokens, alone[second].tokens)
 
 
+def test_a_forgotten_speaker_is_unknown_again(encoders: Encoders, tmp_path: Path) -> None:
+    """With one clip of memory every clip is heard as if it were the first."""
+    clips = write_clips(tmp_path)
+    forgotten = encode_voices(clips, encoders, tmp_path / "cache", forget_after=1)
+    alone = [encode_voices([clip], encoders, tmp_path / "cache")[0] for clip in clips]
+    for one, other in zip(forgotten, alone, strict=True):
+        assert torch.equal(one.tokens, other.tokens)
+
+
 def test_scores_from_elsewhere_replace_the_encoders_own(encoders: Encoders, tmp_path: Path) -> None:
     """By the key of the clip; the tokens carry them after the functionals."""
     clips = write_clips(tmp_path)
