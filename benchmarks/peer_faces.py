@@ -21,9 +21,9 @@ from engine.model.inputs import fit_picture, picture_tensor
 from engine.model.recognizer import Recognizer, read_spec
 from export.models import resolve
 from stream.errors import UserError
-from training import examples
 from training.datasets.fer2013 import Fer2013
-from training.predict import probabilities
+from training.evaluation import examples
+from training.evaluation.predict import probabilities
 
 LAYOUTS = ("NCHW", "NHWC")
 """Channels before or after height and width."""

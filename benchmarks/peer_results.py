@@ -19,9 +19,9 @@ from rich.table import Table
 from benchmarks.peer_labels import Floats, LabelMap
 from stream.errors import UserError
 from training.datasets.labels import MELD_LABELS
-from training.metrics import Scores, scores
+from training.evaluation.metrics import Scores, scores
+from training.evaluation.report import HEADLINES, to_json
 from training.progress import progress_bar
-from training.report import HEADLINES, to_json
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")

@@ -22,6 +22,7 @@ from benchmarks.peer_onnx import DTYPES, OnnxClassifier, first_line
 from benchmarks.peer_results import TIMED, Result, measure, score_all, timed
 from engine.model.model import TurnInputs
 from engine.model.prompt import clean_text
+from engine.model.reader import DialogueReader
 from engine.model.recognizer import Recognizer, read_spec
 from export.models import resolve
 from stream.errors import UserError
@@ -33,7 +34,7 @@ from training.evaluation.conversations import (
     to_examples,
     truth_of,
 )
-from training.predict import probabilities
+from training.evaluation.predict import probabilities
 
 MAX_TOKENS = 256
 """Of an utterance with its past; more are cut from the past. MELD's longest has fewer than 100."""
@@ -244,7 +245,7 @@ def score_bundle_texts(
 
     @torch.inference_mode()
     def read(turns: Sequence[TurnInputs]) -> None:
-        loaded.model.score_variants(turns[:-1], turns[-1:])
+        DialogueReader(loaded.model)(turns[:-1], turns[-1:])
 
     turns = [dialogue[: i + 1] for dialogue in chosen.dialogues for i in range(len(dialogue))]
     step = max(1, len(turns) // (TIMED // 4))

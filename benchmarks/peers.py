@@ -47,7 +47,7 @@ from benchmarks.peer_texts import (
     score_text_model,
 )
 from stream.errors import UserError
-from training.examples import read_dev_faces
+from training.evaluation.examples import read_dev_faces
 
 ONLY = {
     "face": ("size", "channels", "layout", "range", "mean", "std"),

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from engine.model.model import TurnInputs
 from engine.model.prompt import PromptBuilder
-from training.batching import make_batches
 from training.datasets.dialogues import Dialogue, DialogueUtterance
+from training.learning.batching import make_batches
 from training.smoke import WORDS
 
 

@@ -33,7 +33,7 @@ from training.ablation.page import ablation_page
 from training.ablation.sample import Sample
 from training.ablation.table import print_tables
 from training.ablation.variants import FULL, VARIANTS, choose
-from training.bootstrap import RESAMPLES
+from training.evaluation.bootstrap import RESAMPLES
 from training.html import write_page
 from training.script import Job, run_script, script_parser
 

@@ -4,7 +4,7 @@
 
 For each subset of modalities a temperature is fitted, and a bias of each label where that
 lowers the cross-fitted cross-entropy. The figures are cross-fitted: dev is cut in two, and
-each part is recognised with numbers that were fitted on the other (`training.calibration_sets`).
+each part is recognised with numbers that were fitted on the other (`training.calibration.sets`).
 A subset's threshold for abstaining is the confidence at 80 % coverage of its dev set, and at
 most that of words: composed dev is easier than any conversation, and calibrated confidence
 means the same whatever it was made from.
@@ -28,12 +28,12 @@ from engine.model.manifest import verify_bundle
 from engine.model.recognizer import Recognizer, read_spec
 from export.bundle import write_manifest
 from export.models import resolve
-from training.calibration_sets import DevSet, dev_sets
+from training.calibration.fitting import Held, Labelled, choose, confidence_at, fit
+from training.calibration.sets import DevSet, dev_sets
 from training.device import scoring_device
+from training.evaluation.metrics import expected_calibration_error, scores
+from training.evaluation.predict import Examples, label_scores
 from training.evaluation.selective import accuracy_at
-from training.fitting import Held, Labelled, choose, confidence_at, fit
-from training.metrics import expected_calibration_error, scores
-from training.predict import Examples, label_scores
 from training.progress import console
 from training.script import Job, run_script, script_parser
 

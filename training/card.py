@@ -24,12 +24,12 @@ from engine.model.recognizer import Recognizer, read_spec
 from export.bundle import write_manifest
 from export.models import resolve
 from training.calibrate import REPORT
-from training.card_inputs import Inputs
-from training.card_markdown import percent, table
-from training.card_sections import sections, write_pictures
-from training.card_seeds import read_seeds
-from training.card_text import TEMPLATE
-from training.dev_sets import NOISE, Measured, measure
+from training.cards.dev_sets import NOISE, Measured, measure
+from training.cards.inputs import Inputs
+from training.cards.markdown import percent, table
+from training.cards.sections import sections, write_pictures
+from training.cards.seeds import read_seeds
+from training.cards.text import TEMPLATE
 from training.face import FaceTraining
 from training.latency import latencies, read_events
 from training.progress import console

@@ -24,8 +24,8 @@ from engine.model.spec import ModelSpec
 from export.models import resolve
 from stream.errors import UserError
 from training import face, speech
-from training.checkpoint import write_tensors
-from training.compact_corpora import CompactCorpora
+from training.composition.corpora import CompactCorpora
+from training.learning.checkpoint import write_tensors
 from training.preprocess import scale_of
 from training.progress import console
 from training.script import Job, run_script, script_parser

@@ -37,18 +37,18 @@ from engine.model.recognizer import Recognizer
 from engine.model.spec import MODALITIES
 from export.models import cache_folder
 from stream.errors import UserError
-from training import examples
+from training.calibration.halves import HALVES
 from training.datasets.corpus import SPLITS
+from training.evaluation import examples
 from training.evaluation.conversations import CONVERSATIONS
 from training.evaluation.document import About, Evaluation, to_document
+from training.evaluation.metrics import Scores
 from training.evaluation.page import confusion_picture, evaluation_page
+from training.evaluation.predict import remove
+from training.evaluation.report import print_comparison, print_genders, print_selective, print_table
 from training.evaluation.scoring import Extra, score
 from training.evaluation.session import WORDS, Session
-from training.halves import HALVES
 from training.html import write_page
-from training.metrics import Scores
-from training.predict import remove
-from training.report import print_comparison, print_genders, print_selective, print_table
 
 
 def evaluate(

@@ -27,9 +27,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from engine.model.densenet import DenseNet
 from engine.model.spec import VideoSpec
 from training.augment import augment_faces
-from training.checkpoint import load_checkpoint, save_checkpoint, write_tensors
 from training.datasets.fer2013 import Fer2013, read_fer2013
 from training.device import has_fast_bf16
+from training.learning.checkpoint import load_checkpoint, save_checkpoint, write_tensors
 from training.progress import console, progress_bar
 from training.script import Job, run_script, script_parser
 
@@ -64,8 +64,9 @@ def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out
     )
     modules: dict[str, nn.Module] = {"model": model, "average": average}
     checkpoint, first, best = out / "last.safetensors", 0, -1.0  # the first epoch is better
+    owner = f"{spec} {options}"
     if checkpoint.exists():
-        state = load_checkpoint(checkpoint, modules, optimizer)
+        state = load_checkpoint(checkpoint, modules, optimizer, owner=owner)
         first, best = state["epoch"] + 1, state["best"]
         console.print(f"resuming at epoch {first + 1} from {checkpoint}")
     usable = np.flatnonzero(data.usable)
@@ -101,7 +102,8 @@ def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out
             if accuracy > best:
                 best = accuracy
                 _save_best(average.module, out, best, epoch)
-            save_checkpoint(checkpoint, modules, optimizer, {"epoch": epoch, "best": best})
+            progress = {"epoch": epoch, "best": best}
+            save_checkpoint(checkpoint, modules, optimizer, progress, owner=owner)
     return best
 
 

@@ -23,13 +23,13 @@ from rich.console import Console
 
 from stream.errors import UserError
 from training.datasets.corpora import open_corpus
-from training.plan_hardware import GPUS, Hardware
-from training.plan_memory import BatchShape, Memory, estimate_memory
-from training.plan_parameters import Parameters, count_parameters, language_model
-from training.plan_shapes import base_config, find_tokenizer
-from training.plan_stages import EpochPlan, plan_stage1, plan_stage2
-from training.plan_table import print_tables
-from training.plan_tokens import (
+from training.planning.hardware import GPUS, Hardware
+from training.planning.memory import BatchShape, Memory, estimate_memory
+from training.planning.parameters import Parameters, count_parameters, language_model
+from training.planning.shapes import base_config, find_tokenizer
+from training.planning.stages import EpochPlan, plan_stage1, plan_stage2
+from training.planning.table import print_tables
+from training.planning.tokens import (
     CorpusSizes,
     Presence,
     counted_sizes,

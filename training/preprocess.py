@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.errors import UserError
-from training.clip_encode import encode_dialogues, scale_of
-from training.clip_prepare import PreparedReport, prepare
+from training.clips.encode import encode_dialogues, scale_of
+from training.clips.prepare import PreparedReport, prepare
 from training.datasets.corpora import open_corpus
 from training.datasets.corpus import SPLITS
 from training.datasets.dialogues import Dialogue

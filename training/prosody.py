@@ -4,11 +4,9 @@
 
 The only real voices with words in conversations that this project has: measures of each
 clip, not its sound (docs/data.md). Each turn is compared with the turns of the same speaker
-before it, as live. Takes less than a minute.
+before it, as live. Takes seconds.
 
-Weights go to `prosody.safetensors`, dev figures to `prosody.json`, and label scores of the
-training turns, each from encoders that were trained without its dialogue, to
-`out_of_fold.safetensors`, all below RUNS/prosody.
+Weights go to `prosody.safetensors` and dev figures to `prosody.json` below RUNS/prosody.
 """
 
 from __future__ import annotations
@@ -27,13 +25,12 @@ from engine.model.prosody import HIDDEN, MEMBERS, ProsodyEncoder
 from engine.model.speaker import SpeakerScale
 from engine.prosody import MEASURES
 from stream.errors import UserError
-from training.checkpoint import write_tensors
 from training.datasets.dialogues import Dialogue
-from training.metrics import scores
+from training.evaluation.metrics import scores
+from training.learning.checkpoint import write_tensors
 from training.script import Job, run_script, script_parser
 
 WEIGHTS = "prosody.safetensors"
-OUT_OF_FOLD = "out_of_fold.safetensors"
 
 
 @dataclass(frozen=True)
@@ -45,8 +42,6 @@ class ProsodyTraining:
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     dropout: float = 0.3
-    folds: int = 4
-    """Groups of training dialogues for the out-of-fold scores."""
     seed: int = 1
 
 
@@ -61,8 +56,6 @@ class Turns:
     """(n,) label indices."""
     dialogues: Tensor
     """(n,) index of the dialogue."""
-    keys: tuple[str, ...]
-    """`DIALOGUE/UTTERANCE` of each."""
 
 
 def gather(dialogues: Sequence[Dialogue], labels: Sequence[str]) -> Turns:
@@ -88,7 +81,6 @@ def gather(dialogues: Sequence[Dialogue], labels: Sequence[str]) -> Turns:
         tuple(one.speaker for _, one in found),
         torch.tensor([labels.index(one.emotion) for _, one in found]),
         torch.tensor([index for index, _ in found]),
-        tuple(f"{one.dialogue_id}/{one.utterance_id}" for _, one in found),
     )
 
 
@@ -158,27 +150,6 @@ def label_scores(encoder: ProsodyEncoder, turns: Turns) -> Tensor:
     return found
 
 
-def out_of_fold(turns: Turns, emotions: int, options: ProsodyTraining) -> Tensor:
-    """(n, E) label scores of training turns from encoders without their dialogue."""
-    found = torch.zeros(len(turns.labels), emotions)
-    for fold in range(options.folds):
-        held = turns.dialogues % options.folds == fold
-        encoder = fit(_subset(turns, ~held), emotions, options)
-        found[held] = label_scores(encoder, _subset(turns, held))
-    return found
-
-
-def _subset(turns: Turns, chosen: Tensor) -> Turns:
-    places = torch.nonzero(chosen).squeeze(1).tolist()
-    return Turns(
-        turns.measured[chosen],
-        tuple(turns.speakers[place] for place in places),
-        turns.labels[chosen],
-        turns.dialogues[chosen],
-        tuple(turns.keys[place] for place in places),
-    )
-
-
 def evaluate(encoder: ProsodyEncoder, turns: Turns, labels: Sequence[str]) -> dict[str, float]:
     """Figures of the prosody alone: cross-entropy, weighted F1 and unweighted accuracy."""
     balanced = label_scores(encoder, turns)
@@ -206,11 +177,7 @@ def train(
     turns = gather(dialogues, labels)
     encoder = fit(turns, len(labels), options)
     figures = evaluate(encoder, gather(dev, labels), labels)
-    unseen = out_of_fold(turns, len(labels), options)
     out.mkdir(parents=True, exist_ok=True)
-    write_tensors(
-        out / OUT_OF_FOLD, {key: row.clone() for key, row in zip(turns.keys, unseen, strict=True)}
-    )
     (out / "prosody.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     # Last: where it is, the step is done.
     write_tensors(out / WEIGHTS, encoder.state_dict())

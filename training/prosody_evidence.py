@@ -34,14 +34,14 @@ from engine.model.recognizer import read_spec
 from export.bundle import write_manifest
 from stream.errors import UserError
 from training.calibrate import load
-from training.checkpoint import write_tensors
 from training.datasets.dialogues import Dialogue
-from training.metrics import scores
-from training.predict import label_scores
+from training.evaluation.metrics import scores
+from training.evaluation.predict import label_scores
+from training.learning.checkpoint import write_tensors
+from training.learning.sequences import label_targets, text_sequence
 from training.prosody import WEIGHTS, prosody_weights
 from training.prosody_turns import with_published
 from training.script import Job, run_script, script_parser
-from training.sequences import label_targets, text_sequence
 
 EQUALITY = 2e-3
 """How strongly the weights of the labels are drawn to each other: dev has few of some."""

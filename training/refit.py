@@ -5,9 +5,10 @@
 In training the words' scores are of turns that the LLM was trained on, so they are too sure
 and leave little to the voice and the face: the weights learned there are too low. Here they
 are fitted on MELD dev composed with the first half of the dev voices and faces
-(`training.halves`), by cross-entropy, with a pull of each label's weight towards the mean of
-its source. They are kept where that lowers the cross-fitted cross-entropy: fitted on even
-dialogues with the first half, told on odd ones with the second, and the other way round.
+(`training.calibration.halves`), by cross-entropy, with a pull of each label's weight towards
+the mean of its source. They are kept where that lowers the cross-fitted cross-entropy: fitted
+on even dialogues with the first half, told on odd ones with the second, and the other way
+round.
 
 Letters in shapes: n turns, S sources, E emotions.
 """
@@ -33,10 +34,10 @@ from engine.model.model import TurnInputs
 from engine.model.recognizer import Recognizer
 from export.bundle import write_manifest
 from training.calibrate import fitting_parser, load
-from training.calibration_sets import DevSet, composed_request, composed_subsets
-from training.checkpoint import write_tensors
-from training.metrics import scores
-from training.predict import Examples, label_scores
+from training.calibration.sets import DevSet, composed_request, composed_subsets
+from training.evaluation.metrics import scores
+from training.evaluation.predict import Examples, label_scores
+from training.learning.checkpoint import write_tensors
 from training.script import Job, run_script
 
 FITTED = ("text+audio", "text+video", "text+audio+video")

@@ -143,7 +143,7 @@ class Stage2Training:
     """`balanced`: the loss of a turn is divided by how frequent its label is."""
     members: int = 0
     """Trainings of the text epochs by themselves, from as many seeds; what follows goes on from
-    the average of their LoRA (`training.members`). 0: all epochs are one training."""
+    the average of their LoRA (`training.learning.members`). 0: all epochs are one training."""
     averaged_learning_rate: float = 3e-5
     """Peak for LoRA and the absent tokens after the average: at five times that, a composed epoch
     cost 1.7 points of weighted F1 on MELD dev's words."""

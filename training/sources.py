@@ -16,9 +16,9 @@ from engine.model.prompt import PromptBuilder
 from engine.model.recognizer import without
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
-from training.banks import face_bank, voice_bank
-from training.compact_corpora import CompactCorpora
-from training.compose import Banks, compose, drop_modalities, solo_sequences
+from training.composition.banks import face_bank, voice_bank
+from training.composition.compose import Banks, compose, drop_modalities, solo_sequences
+from training.composition.corpora import CompactCorpora
 from training.datasets.corpus import Corpus
 from training.datasets.dialogues import Dialogue
 from training.datasets.fer2013 import read_fer2013
@@ -26,10 +26,8 @@ from training.datasets.speech import find_speech, speaker_split
 from training.describe.description import Description
 from training.describe.records import read_descriptions
 from training.encoders import load_encoders
-from training.preprocess import encode_dialogues, prepare
-from training.runtime import Runtime
-from training.script import Job
-from training.sequences import (
+from training.learning.runtime import Runtime
+from training.learning.sequences import (
     DescribedSequence,
     TrainingSequence,
     described_sequences,
@@ -37,6 +35,8 @@ from training.sequences import (
     label_targets,
     text_sequence,
 )
+from training.preprocess import encode_dialogues, prepare
+from training.script import Job
 from training.transcription_noise import degrade_dialogue
 
 DESCRIPTIONS = "descriptions.jsonl"

@@ -4,7 +4,7 @@
 
 FOLDER holds any of the corpora (see docs/data.md); the functionals are cached. An
 utterance's score is the mean over its windows, so windows need no labels of their own.
-Speakers are disjoint between training and dev. For composition (`training.compose`) the
+Speakers are disjoint between training and dev. For composition (`training.composition.compose`) the
 training clips are also scored out of fold: by encoders that did not hear their speaker.
 
 The weights kept are a running average of the last updates, not the epoch that is best on
@@ -28,15 +28,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engine.model.encoders import SpeechEncoder
 from engine.model.spec import AudioSpec
-from training.checkpoint import write_tensors
 from training.datasets.labels import MELD_INDEX
 from training.datasets.speech import find_speech, speaker_split
-from training.features import clip_key
-from training.functional_selection import select_functionals
+from training.learning.checkpoint import write_tensors
 from training.progress import progress_bar
 from training.script import Job, run_script, script_parser
-from training.speaker_history import SpeakerHistory, at
-from training.speech_clips import Clips, gather, heard, mean_by, unweighted_accuracy
+from training.voice.clips import Clips, gather, heard, mean_by, unweighted_accuracy
+from training.voice.features import clip_key
+from training.voice.history import SpeakerHistory, at
+from training.voice.selection import select_functionals
 
 HEARD = (0, 1, 2, 5, 10, 20)
 """Utterances of a speaker that are known, in the report."""

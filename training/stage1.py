@@ -18,16 +18,16 @@ import torch
 from torch import nn
 
 from stream.errors import UserError
-from training.dev import dev_log_likelihood
-from training.learner import build_learner, lora_parameters, save_learned
-from training.loop import Epoch
+from training.learning.dev import dev_log_likelihood
+from training.learning.learner import build_learner, lora_parameters, save_learned
+from training.learning.loop import Epoch
+from training.learning.runtime import Runtime
+from training.learning.schedule import Group
+from training.learning.stage import Stage, run_stage
 from training.plan import print_plan
 from training.pretune import pretuned
-from training.runtime import Runtime
-from training.schedule import Group
 from training.script import Job, run_script, script_parser
 from training.sources import DESCRIPTIONS, Sources
-from training.stage import Stage, run_stage
 
 
 def train(job: Job) -> None:

@@ -9,7 +9,7 @@ with a loss at every turn's cue. A recipe has up to three kinds of epoch, in thi
 
     text       words alone, with the other modalities absent
     composed   a turn gets a face and a voice with its label from other corpora
-               (`training.compose`), and modalities are dropped at random
+               (`training.composition.compose`), and modalities are dropped at random
     clips      a turn has its own pictures and sound, as in the paper
 """
 
@@ -25,24 +25,24 @@ import torch
 from torch import nn
 
 from stream.errors import UserError
-from training import members
+from training.clips.trainable import TrainableClips
 from training.datasets.corpus import Corpus
-from training.dev import dev_weighted_f1
 from training.encoders import face_weights, load_encoders, speech_weights
-from training.learner import LORA, build_learner, lora_parameters, owner, save_learned
-from training.loop import Epoch
-from training.objectives import Objectives, balanced_weights
+from training.learning import members
+from training.learning.dev import dev_weighted_f1
+from training.learning.learner import LORA, build_learner, lora_parameters, owner, save_learned
+from training.learning.loop import Epoch
+from training.learning.objectives import Objectives, balanced_weights
+from training.learning.provenance import require_finished
+from training.learning.runtime import Runtime
+from training.learning.schedule import Group
+from training.learning.sequences import AnySequence
+from training.learning.stage import Stage, run_stage
 from training.plan import print_plan
 from training.pretune import pretuned
-from training.provenance import require_finished
-from training.runtime import Runtime
-from training.schedule import Group
 from training.script import Job, run_script, script_parser
-from training.sequences import AnySequence
 from training.settings import Stage2Training
 from training.sources import Sources
-from training.stage import Stage, run_stage
-from training.trainable_clips import TrainableClips
 
 
 def train(job: Job) -> None:

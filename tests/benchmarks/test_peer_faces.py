@@ -21,9 +21,9 @@ from benchmarks.peer_faces import (
 from engine.model.inputs import picture_tensor
 from engine.model.recognizer import Recognizer
 from stream.errors import UserError
-from training import examples
 from training.datasets.fer2013 import Fer2013
 from training.datasets.labels import MELD_LABELS
+from training.evaluation import examples
 from training.evaluation.scoring import score
 from training.face import evaluate
 from training.smoke import Smoke

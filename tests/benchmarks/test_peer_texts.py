@@ -24,8 +24,8 @@ from benchmarks.peer_texts import (
 )
 from engine.model.recognizer import Recognizer
 from stream.errors import UserError
-from training import examples
 from training.datasets.labels import MELD_LABELS
+from training.evaluation import examples
 from training.evaluation.scoring import score
 from training.smoke import Smoke
 

@@ -13,7 +13,7 @@ from torch import nn
 from torch.distributed.fsdp import fully_shard
 
 from training import stage2
-from training.runtime import Runtime
+from training.learning.runtime import Runtime
 
 
 class ShardedRuntime(Runtime):

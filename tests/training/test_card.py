@@ -17,16 +17,16 @@ from export.bundle import write_manifest
 from stream.errors import UserError
 from training import card, evaluate
 from training.calibrate import SubsetFigures, write_calibration
-from training.card_inputs import Inputs
-from training.card_sections import PICTURES
-from training.card_seeds import SeedFigures, read_seeds
-from training.dev_sets import EVALUATIONS, NOISE, Evaluation, Measured
+from training.cards.dev_sets import EVALUATIONS, NOISE, Evaluation, Measured
+from training.cards.inputs import Inputs
+from training.cards.sections import PICTURES
+from training.cards.seeds import SeedFigures, read_seeds
+from training.evaluation.metrics import scores
 from training.evaluation.predictions import Predictions
+from training.evaluation.report import HEADLINES
 from training.evaluation.scoring import Scored
 from training.latency import StageLatency
-from training.metrics import scores
 from training.recipe import read_recipe
-from training.report import HEADLINES
 from training.settings import Settings, Stage1Training
 
 

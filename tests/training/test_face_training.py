@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 
 from engine.model.densenet import DenseNet
 from training import face
-from training.checkpoint import save_checkpoint
 from training.datasets.fer2013 import Fer2013, read_fer2013
 from training.face import FaceTraining, evaluate, fit
+from training.learning.checkpoint import save_checkpoint
 from training.smoke import Smoke
 
 OPTIONS = FaceTraining(epochs=8, small_epochs=2, batch_size=20, ema_decay=0.8)

@@ -19,15 +19,15 @@ from engine.model.prompt import PromptBuilder, TurnShape
 from engine.model.spec import ModelSpec
 from export.models import resolve
 from stream.errors import UserError
-from training.batching import make_batches
 from training.datasets.meld import read_meld
-from training.objectives import Objectives
+from training.learning.batching import make_batches
+from training.learning.objectives import Objectives
 from training.plan import Plan, corpus_sizes, main, plan
-from training.plan_hardware import Hardware
-from training.plan_parameters import count_parameters, language_model
-from training.plan_shapes import base_config
-from training.plan_stages import after_dropout
-from training.plan_tokens import Presence, one_by_one, packed
+from training.planning.hardware import Hardware
+from training.planning.parameters import count_parameters, language_model
+from training.planning.shapes import base_config
+from training.planning.stages import after_dropout
+from training.planning.tokens import Presence, one_by_one, packed
 from training.recipe import read_recipe, recipe_names
 from training.settings import Dropout
 from training.smoke import Smoke

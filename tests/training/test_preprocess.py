@@ -70,7 +70,7 @@ def cache(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once is enough for the processes."""
-    monkeypatch.setattr("training.clip_prepare.map_isolated", in_this_process)
+    monkeypatch.setattr("training.clips.prepare.map_isolated", in_this_process)
 
 
 def test_a_killed_run_goes_on(

@@ -15,8 +15,8 @@ from torch import Tensor
 from engine.model.model import EmotionModel, TurnInputs, add_lora, load_base
 from engine.model.spec import ModelSpec, compact
 from export.models import resolve
-from training.objectives import Objectives
-from training.sequences import TrainingSequence
+from training.learning.objectives import Objectives
+from training.learning.sequences import TrainingSequence
 from training.smoke import WORDS, Smoke
 
 TOLERANCE = 1e-4

@@ -11,7 +11,7 @@ import pytest
 from engine.model.calibration import SUBSETS, Calibration
 from engine.model.manifest import verify_bundle
 from training import bundle, calibrate, encoders, face, run, speech, stage1, stage2
-from training.provenance import PROVENANCE
+from training.learning.provenance import PROVENANCE
 from training.smoke import Smoke
 
 Main = Callable[[list[str]], int]

@@ -13,9 +13,9 @@ from engine.model.recognizer import used_modalities
 from stream.errors import UserError
 from training.datasets.corpora import open_corpus
 from training.datasets.corpus import Corpus
-from training.learner import build_learner
+from training.learning.learner import build_learner
+from training.learning.runtime import Runtime
 from training.recipe import Recipe
-from training.runtime import Runtime
 from training.script import Job
 from training.sources import DESCRIPTIONS, Sources
 

@@ -15,9 +15,9 @@ from engine.model.spec import AudioSpec
 from stream.media import SAMPLE_RATE
 from training import speech
 from training.datasets.speech import SpeechClip
-from training.features import clip_key, speech_features
 from training.speech import SpeechTraining, evaluate, fit, out_of_fold
-from training.speech_clips import Clips
+from training.voice.clips import Clips
+from training.voice.features import clip_key, speech_features
 
 SPEC = AudioSpec(hidden=16)
 OPTIONS = SpeechTraining(epochs=25, folds=3, dropout=0.1, batch_size=16, average=0.9)

@@ -14,15 +14,16 @@ import torch
 from safetensors.torch import load_file
 
 from stream.errors import UserError
-from training import bundle, loop, stage1, stage2
-from training.checkpoint import save_checkpoint
+from training import bundle, stage1, stage2
 from training.datasets.corpus import Corpus
 from training.datasets.dialogues import Dialogue, DialogueUtterance
 from training.describe.description import Description
-from training.learner import build_learner, owner
-from training.objectives import Objectives
-from training.provenance import FINISHED
-from training.schedule import make_optimizer, set_learning_rates
+from training.learning import loop
+from training.learning.checkpoint import save_checkpoint
+from training.learning.learner import build_learner, owner
+from training.learning.objectives import Objectives
+from training.learning.provenance import FINISHED
+from training.learning.schedule import make_optimizer, set_learning_rates
 from training.script import Job
 from training.settings import Stage2Training
 from training.smoke import Smoke

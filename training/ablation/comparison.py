@@ -9,12 +9,12 @@ import numpy as np
 
 from training.ablation.outcome import STAGES, Outcome
 from training.ablation.variants import FULL
-from training.bootstrap import Difference, mean_figures, paired_bootstrap
-from training.cost import StageCost
+from training.evaluation.bootstrap import Difference, mean_figures, paired_bootstrap
 from training.evaluation.summary import deviation
+from training.learning.cost import StageCost
 
 FIGURES = ("accuracy", "weighted_f1", "macro_f1")
-"""That are compared, of `training.metrics.FIGURES`."""
+"""That are compared, of `training.evaluation.metrics.FIGURES`."""
 MAIN = "weighted_f1"
 """That answers are given on."""
 

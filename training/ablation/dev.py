@@ -15,13 +15,13 @@ from engine.model.calibration import Calibration
 from engine.model.model import EmotionModel, TurnInputs
 from training.datasets.dialogues import Dialogue
 from training.encoders import face_weights, load_encoders
+from training.evaluation.predict import NO_COUNTERPART, Examples, remove
 from training.evaluation.predictions import Predictions
 from training.evaluation.scoring import score
-from training.learner import FUSION, build_learner
-from training.predict import NO_COUNTERPART, Examples, remove
+from training.learning.learner import FUSION, build_learner
+from training.learning.sequences import label_targets, text_sequence
 from training.preprocess import encode_dialogues
 from training.script import Job
-from training.sequences import label_targets, text_sequence
 
 
 def predict_dev(job: Job, dialogues: Sequence[Dialogue]) -> tuple[Predictions, list[str]]:

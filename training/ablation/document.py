@@ -11,7 +11,7 @@ from training.ablation.comparison import Row, compare
 from training.ablation.experiment import Experiment
 from training.ablation.outcome import Outcome
 from training.ablation.variants import FULL, VARIANTS, has_stage1, learns_behaviour
-from training.bootstrap import LEVEL
+from training.evaluation.bootstrap import LEVEL
 from training.evaluation.document import versions
 from training.recipe import Recipe
 

@@ -26,9 +26,9 @@ from training.ablation.outcome import PREDICTIONS, Outcome, read_outcome, write_
 from training.ablation.sample import Sample, fingerprint
 from training.ablation.variants import Variant, has_stage1, learns_behaviour, uses_encoders
 from training.datasets.corpus import Corpus
-from training.learner import owner
+from training.learning.learner import owner
+from training.learning.provenance import FINISHED
 from training.progress import console
-from training.provenance import FINISHED
 from training.recipe import Recipe
 from training.run import describe
 from training.script import Job

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from stream.errors import UserError
-from training.cost import StageCost
 from training.evaluation.predictions import Predictions
 from training.evaluation.training_record import read_training_record
+from training.learning.cost import StageCost
 
 PREDICTIONS = "predictions.json"
 STAGES = ("stage1", "stage2")

@@ -6,8 +6,8 @@ from typing import Any
 
 from training.ablation.comparison import FIGURES, MAIN
 from training.ablation.units import duration, operations, points
+from training.evaluation.report import HEADLINES
 from training.html import render
-from training.report import HEADLINES
 
 TEMPLATE = "ablation/page.html.jinja"
 WIDTH, LEFT, RIGHT, LINE = 720, 210, 30, 30

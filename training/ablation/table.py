@@ -10,7 +10,7 @@ from rich.table import Table
 
 from training.ablation.comparison import FIGURES, MAIN
 from training.ablation.units import duration, operations, points
-from training.report import HEADLINES
+from training.evaluation.report import HEADLINES
 
 
 def print_tables(document: dict[str, Any], console: Console) -> None:

@@ -18,7 +18,7 @@ from training.audit.items import Item
 from training.audit.lexicon import EMOTION_WORDS, words_of
 from training.audit.proportion import Proportion
 from training.audit.text import words
-from training.metrics import scores
+from training.evaluation.metrics import scores
 
 FOLDS = 5
 """Parts of the cross-validation; fewer dialogues than these cannot be measured."""

@@ -50,7 +50,7 @@ def pictures(item: Item, video: VideoSpec, count: int) -> tuple[Picture, ...]:
     if clip is None or clip.video is None or count == 0:
         return ()
     # PyAV and OpenCV are needed only where there are clips.
-    from training.clips import read_clip
+    from training.clips.utterances import read_clip
     from training.describe.pictures import fit, jpeg
 
     shown = read_clip(replace(clip, audio=None), video, count)

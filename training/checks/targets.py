@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from training.checks.faults import MODALITIES, ClipFault, merge
 from training.checks.probe import inspect
-from training.clip_pool import map_isolated
+from training.clips.pool import map_isolated
 from training.datasets.clip import Clip
 from training.datasets.corpus import Corpus
 from training.datasets.dialogues import DialogueUtterance

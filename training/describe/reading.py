@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from engine.model.spec import VideoSpec
 from stream.media import VideoFrame
-from training.clips import read_clip
+from training.clips.utterances import read_clip
 from training.datasets.clip import Clip
 from training.describe.pictures import frames_hash
 from training.describe.teacher import Request

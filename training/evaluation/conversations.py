@@ -20,7 +20,7 @@ from training.datasets.emorynlp import read_emorynlp
 from training.datasets.labels import CORPUS_LABELS
 from training.datasets.meld import read_meld
 from training.evaluation.label_map import label_indices, require_known
-from training.predict import NO_COUNTERPART, Examples
+from training.evaluation.predict import NO_COUNTERPART, Examples
 from training.preprocess import encode_dialogues
 from training.prosody_turns import with_published
 from training.transcription_noise import degrade

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from training.bootstrap import LEVEL, RESAMPLES, Difference, paired_bootstrap
-from training.clip_prepare import PreparedReport
+from training.clips.prepare import PreparedReport
+from training.evaluation.bootstrap import LEVEL, RESAMPLES, Difference, paired_bootstrap
 from training.evaluation.summary import Run, Summary, difference_json, summarise, summary_json
 from training.evaluation.word_errors import WordErrors
 

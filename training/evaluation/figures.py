@@ -13,8 +13,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from training.evaluation.metrics import Integers
 from training.evaluation.predictions import ReliabilityBin
-from training.metrics import Integers
 
 DOTS_PER_INCH = 144
 _BLUE, _ORANGE, _GREY = "#0a5cc2", "#d9822b", "#57606a"

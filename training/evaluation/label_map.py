@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from stream.errors import UserError
 from training.datasets.labels import EMORYNLP_TO_MELD
-from training.predict import NO_COUNTERPART, UNLABELLED
+from training.evaluation.predict import NO_COUNTERPART, UNLABELLED
 
 COUNTERPARTS: Mapping[str, Mapping[str, str | None]] = MappingProxyType(
     {"emorynlp": EMORYNLP_TO_MELD}

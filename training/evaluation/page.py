@@ -8,8 +8,8 @@ import numpy as np
 
 from training.evaluation.figures import confusion_png, reliability_png, risk_coverage_png
 from training.evaluation.predictions import ReliabilityBin
+from training.evaluation.report import HEADLINES
 from training.html import data_uri, render
-from training.report import HEADLINES
 
 TEMPLATE = "evaluation/page.html.jinja"
 SHOWN_FLAWS = 100

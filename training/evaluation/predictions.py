@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics import (
+from training.evaluation.metrics import (
     CALIBRATION_BINS,
     Floats,
     Integers,

@@ -13,9 +13,9 @@ from engine.model.model import EmotionModel
 from engine.model.recognizer import used_modalities
 from engine.model.spec import MODALITIES
 from training.evaluation.label_map import require_known
+from training.evaluation.metrics import Scores
+from training.evaluation.predict import NO_COUNTERPART, UNLABELLED, Examples, model_probabilities
 from training.evaluation.predictions import Predictions
-from training.metrics import Scores
-from training.predict import NO_COUNTERPART, UNLABELLED, Examples, model_probabilities
 
 GENDERS = ("female", "male")
 """That the corpora name."""

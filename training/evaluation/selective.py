@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from training.evaluation.metrics import Floats, Integers
 from training.evaluation.predictions import Predictions
-from training.metrics import Floats, Integers
 
 COVERAGES = (0.8, 0.9, 1.0)
 """At which accuracy is reported."""

@@ -10,8 +10,8 @@ from engine.model.encoders import Encoders
 from engine.model.recognizer import read_spec
 from export.models import resolve
 from stream.errors import UserError
-from training import examples
-from training.clip_prepare import PreparedReport, prepare
+from training.clips.prepare import PreparedReport, prepare
+from training.evaluation import examples
 from training.evaluation.conversations import (
     CONVERSATIONS,
     Conversations,
@@ -23,12 +23,12 @@ from training.evaluation.conversations import (
     with_texts,
 )
 from training.evaluation.document import About, Evaluation, Heard, bring_together
+from training.evaluation.predict import Examples, remove
 from training.evaluation.scoring import score
 from training.evaluation.subjects import Subject, load_subject, require_same_labels
 from training.evaluation.summary import Run
 from training.evaluation.transcripts import Transcripts, transcribe
 from training.evaluation.word_errors import word_errors
-from training.predict import Examples, remove
 from training.progress import console
 
 WORDS = ("human", "asr", "both")

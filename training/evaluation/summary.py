@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from training.bootstrap import Difference, Intervals, interval
+from training.evaluation.bootstrap import Difference, Intervals, interval
+from training.evaluation.metrics import FIGURES, ClassScores, Scores
 from training.evaluation.predictions import reliability
+from training.evaluation.report import to_json
 from training.evaluation.scoring import Extra, Scored
 from training.evaluation.selective import Selective, selective, selective_json
 from training.evaluation.training_record import TrainingRecord
-from training.metrics import FIGURES, ClassScores, Scores
-from training.report import to_json
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,8 @@ from typing import cast
 
 from engine.model.typed import build
 from stream.errors import UserError
-from training.cost import StageCost
-from training.provenance import PROVENANCE
+from training.learning.cost import StageCost
+from training.learning.provenance import PROVENANCE
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from pathlib import Path
 from engine.model.spec import VideoSpec
 from engine.transcriber import Transcriber
 from stream.errors import UserError
-from training.clip_cache import writing
-from training.clip_hashes import MediaHashes
-from training.clips import read_clip
+from training.clips.cache import writing
+from training.clips.hashes import MediaHashes
+from training.clips.utterances import read_clip
 from training.datasets.clip import Clip, MediaCut
 from training.progress import console, progress_bar
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from training.ablation.outcome import Outcome
-from training.cost import StageCost
 from training.evaluation.predictions import Predictions
+from training.learning.cost import StageCost
 
 LABELS = ("joy", "anger", "fear")
 

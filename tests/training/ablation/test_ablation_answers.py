@@ -7,7 +7,7 @@ import pytest
 from training.ablation.answers import FEW, QUESTIONS, Answer, answers, basis, verdict
 from training.ablation.comparison import FIGURES, Compared, Row
 from training.ablation.variants import VARIANTS
-from training.bootstrap import Difference
+from training.evaluation.bootstrap import Difference
 
 UNDECIDED = "no difference that this data can show"
 

@@ -9,7 +9,7 @@ import pytest
 from engine.model.spec import structured_instruction
 from stream.errors import UserError
 from training.ablation.variants import VARIANTS, choose
-from training.learner import owner
+from training.learning.learner import owner
 from training.recipe import Recipe, read_recipe
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.clip_prepare import Flaw, PreparedReport
+from training.clips.prepare import Flaw, PreparedReport
 from training.evaluation.document import About, bring_together, to_document
 from training.evaluation.page import SHOWN_FLAWS, evaluation_page
 from training.evaluation.predictions import Predictions

@@ -8,7 +8,7 @@ from engine.model.spec import MELD_LABELS
 from stream.errors import UserError
 from training.datasets.labels import EMORYNLP_LABELS, IEMOCAP_LABELS
 from training.evaluation.label_map import label_indices
-from training.predict import NO_COUNTERPART, UNLABELLED
+from training.evaluation.predict import NO_COUNTERPART, UNLABELLED
 
 
 def test_the_same_labels_in_another_order() -> None:

@@ -19,8 +19,8 @@ from export.bundle import write_manifest
 from tests.training.corpora_double import make_iemocap
 from training.datasets.labels import IEMOCAP_LABELS
 from training.evaluate import main
-from training.metrics import FIGURES
-from training.report import HEADLINES
+from training.evaluation.metrics import FIGURES
+from training.evaluation.report import HEADLINES
 from training.smoke import Smoke
 
 ASSETS = Path(__file__).parents[2] / "assets"

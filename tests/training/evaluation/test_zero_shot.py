@@ -14,8 +14,8 @@ from engine.model.recognizer import Recognizer, without
 from engine.model.spec import ModelSpec, structured_instruction
 from stream.errors import UserError
 from training.datasets.labels import IEMOCAP_LABELS
+from training.evaluation.predict import model_scores
 from training.evaluation.zero_shot import load_zero_shot
-from training.predict import model_scores
 from training.smoke import Smoke
 
 

@@ -1,0 +1,1 @@
+"""Temperatures, biases and thresholds, fitted on dev data in folds."""

@@ -1,0 +1,1 @@
+"""Clips of a corpus: read, prepared over processes, encoded and cached."""

@@ -1,0 +1,1 @@
+"""Turns put together from words, voices and faces of several corpora."""

@@ -1,0 +1,162 @@
+"""The model as it is trained: base LLM with LoRA, adapters, and the losses; how it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import BitsAndBytesConfig
+
+from engine.model.model import EmotionModel, add_lora, load_base
+from export.models import resolve
+from stream.errors import UserError
+from training.device import has_fast_bf16
+from training.learning.checkpoint import gathered, write_tensors
+from training.learning.objectives import Objectives
+from training.recipe import Recipe
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+LORA, FUSION, PLACEHOLDERS = "lora.safetensors", "fusion.safetensors", "placeholders.safetensors"
+
+
+def build_learner(recipe: Recipe, start: Path | None = None) -> Objectives:
+    """The base LLM with fresh LoRA and adapters, on the CPU.
+
+    Args:
+        recipe: Names the base, and says how it is kept in memory.
+        start: Folder of stage 1, whose LoRA is gone on with.
+
+    Raises:
+        UserError: the base cannot be had, is not as the spec says, or is to be quantised
+            without bitsandbytes.
+    """
+    llm, tokenizer = _load(recipe)
+    if recipe.settings.trainer.checkpoint_activations:
+        llm.activation_checkpointing_enable({"use_reentrant": False})
+    try:
+        model = EmotionModel(recipe.spec, add_lora(llm, recipe.spec.llm), tokenizer)
+    except ValueError as error:
+        raise UserError(f"recipe {recipe.name} and its base LLM disagree: {error}") from error
+    objectives = Objectives(model)
+    if start is not None:
+        load_lora(objectives, start / LORA)
+    return objectives
+
+
+def lora_parameters(objectives: Objectives) -> list[nn.Parameter]:
+    """What is trained of the LLM."""
+    return [p for p in objectives.model.llm.parameters() if p.requires_grad]
+
+
+def owner(
+    recipe: Recipe,
+    stage: str,
+    seed: int,
+    start: Path | None = None,
+    *,
+    words_alone: bool = False,
+) -> str:
+    """Identifies what a checkpoint belongs to: all of a recipe that changes a stage's weights.
+
+    `trainer.accumulate` is not in it: the same on one process is another number on several.
+
+    Args:
+        recipe: Of the training.
+        stage: `stage1` or `stage2`.
+        seed: Of the training.
+        start: Folder of the stage before, whose LoRA is gone on with.
+        words_alone: Whether of the spec nothing but labels, prompt and LLM matters.
+    """
+    spec = {**recipe.spec.to_dict(), "name": ""}
+    if words_alone:
+        spec = {key: spec[key] for key in ("labels", "prompt", "llm")}
+    parts = {
+        "stage": stage,
+        "seed": seed,
+        "corpus": recipe.corpus,
+        "spec": spec,
+        "settings": repr(getattr(recipe.settings, stage)) + repr(recipe.settings.dropout),
+        "precision": recipe.settings.trainer.precision,
+        "quantization": recipe.settings.trainer.quantization,
+    }
+    if recipe.settings.pretune.epochs:
+        parts["pretune"] = repr(recipe.settings.pretune)
+    if start is not None:
+        parts["start"] = hashlib.sha256((start / LORA).read_bytes()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def save_learned(objectives: Objectives, out: Path, *, write: bool) -> None:
+    """Write what was trained: LoRA (float16 is fine enough for it), adapters, placeholders.
+
+    All processes must call it, as gathering shards is collective; one of them writes.
+    """
+    model = objectives.model
+    parts: dict[str, dict[str, Tensor]] = {
+        LORA: {n: gathered(p).half() for n, p in model.llm.named_parameters() if p.requires_grad}
+    }
+    for name, module in ((FUSION, model.fusion), (PLACEHOLDERS, objectives.placeholders)):
+        if any(p.requires_grad for p in module.parameters()):
+            parts[name] = {key: gathered(value) for key, value in module.state_dict().items()}
+    if not write:
+        return
+    for name, tensors in parts.items():
+        write_tensors(out / name, tensors)
+
+
+@torch.no_grad()
+def load_lora(objectives: Objectives, path: Path) -> None:
+    """Put LoRA that `save_learned` wrote in place.
+
+    Raises:
+        UserError: it is damaged, or of other layers or another rank.
+    """
+    own = {n: p for n, p in objectives.model.llm.named_parameters() if p.requires_grad}
+    try:
+        saved = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be read ({error}): train that stage again") from error
+    if {n: v.shape for n, v in saved.items()} != {n: p.shape for n, p in own.items()}:
+        raise UserError(f"{path} is LoRA of another spec: run stage 1 of this recipe again")
+    for name, parameter in own.items():
+        parameter.copy_(saved[name])
+
+
+def _load(recipe: Recipe) -> tuple[Any, Any]:
+    trainer = recipe.settings.trainer
+    dtype = _dtype(trainer.precision)
+    quantization = _four_bit(dtype) if trainer.quantization == "4bit" else None
+    llm, tokenizer = load_base(resolve(recipe.spec.llm.base), dtype, quantization)
+    if dtype == torch.bfloat16 and not torch.cuda.is_available():
+        # The fused attention of CPUs is slow in bfloat16: a sixth of the time of an update.
+        llm.set_attn_implementation("eager")
+    return llm, tokenizer
+
+
+def _dtype(precision: str) -> torch.dtype:
+    if precision == "auto":
+        fast = torch.cuda.is_available() or has_fast_bf16()
+        return torch.bfloat16 if fast else torch.float32
+    return DTYPES[precision]
+
+
+def _four_bit(dtype: torch.dtype) -> BitsAndBytesConfig:
+    """The settings of QLoRA (Dettmers et al., 2023, arXiv 2305.14314)."""
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise UserError(
+            "trainer.quantization is 4bit but bitsandbytes is missing: pip install "
+            "'bemerc-live[qlora]', or set it to none"
+        )
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )

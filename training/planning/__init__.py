@@ -1,0 +1,1 @@
+"""What a training will take, counted before it begins."""
