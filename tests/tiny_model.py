@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import LlamaTokenizer, PreTrainedTokenizerFast
 
 from engine.model.fusion import audio_features, video_features
-from engine.model.model import TurnInputs
+from engine.model.model import EmotionModel, TurnInputs, add_lora, load_base
 from engine.model.spec import ModelSpec
 from stream.media import SAMPLE_RATE, Samples, VideoFrame
 from training.smoke import WORDS
@@ -44,6 +44,18 @@ def spoken(seconds: float = 3.0) -> Samples:
     assert rate == SAMPLE_RATE
     start = round(0.6 * rate)
     return np.asarray(samples[start : start + round(seconds * rate)], np.float32)
+
+
+def as_after_training(spec: ModelSpec) -> EmotionModel:
+    """A model of a tiny base whose LoRA and adapters do something."""
+    torch.manual_seed(0)
+    llm, tokenizer = load_base(Path(spec.llm.base))
+    model = EmotionModel(spec, add_lora(llm, spec.llm), tokenizer)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    return model.eval()
 
 
 def random_turn(

@@ -13,15 +13,15 @@ from pathlib import Path
 
 from engine.model.calibration import Calibration
 from stream.errors import UserError
-from training import members
+from training import pretune
 from training.calibrate import calibrate, figures_table, write_calibration
-from training.learner import owner
-from training.pretune import folder_of
+from training.learning import members
+from training.learning.learner import owner
+from training.learning.provenance import PROVENANCE, join_provenance, require_finished
 from training.progress import console
 from training.prosody import WEIGHTS as PROSODY
 from training.prosody import prosody_weights
 from training.prosody_evidence import attach
-from training.provenance import PROVENANCE, join_provenance, require_finished
 from training.refit import refit, refit_table
 from training.script import Job, run_script, script_parser
 from training.stage2 import start_of
@@ -70,7 +70,8 @@ def provenance_folders(job: Job) -> list[Path]:
         "stage2": True,
     }
     own = [job.runs / name for name, ran in names.items() if ran]
-    return [folder_of(job), *own] if job.recipe.settings.pretune.epochs else own
+    pretuned = pretune.find(job) if job.recipe.settings.pretune.epochs else None
+    return own if pretuned is None else [pretuned, *own]
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -6,11 +6,16 @@ A conversation corpus is small and its rare emotions are rarer still. GoEmotions
 as many of each label as `pretune.per_label`, are read in dialogues of eight unrelated
 speakers; DailyDialog is read as it is. All have MELD's seven labels, so recipes of every
 corpus and every seed start from the same LoRA, which is kept with the features in `--cache`.
+
+`bundles/pretuned` has the result for the compact base, sealed like a bundle; where a recipe
+asks for just that one it is taken from there. `--out` writes such a folder.
 """
 
 from __future__ import annotations
 
+import json
 import random
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,35 +25,39 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from engine.model.manifest import verify_bundle
 from engine.model.spec import ModelSpec, flat_instruction
+from export.bundle import SPEC, write_manifest
 from stream.errors import UserError
 from training.datasets.corpora import open_corpus
 from training.datasets.dialogues import Dialogue
 from training.datasets.labels import MELD_LABELS
-from training.dev import dev_weighted_f1
-from training.learner import LORA, build_learner, lora_parameters, owner, save_learned
-from training.loop import Epoch
-from training.objectives import Objectives
-from training.provenance import FINISHED, is_finished
+from training.learning.dev import dev_weighted_f1
+from training.learning.learner import LORA, build_learner, lora_parameters, owner, save_learned
+from training.learning.loop import Epoch
+from training.learning.objectives import Objectives
+from training.learning.provenance import FINISHED, PROVENANCE, is_finished
+from training.learning.runtime import Runtime
+from training.learning.schedule import Group
+from training.learning.sequences import TrainingSequence, in_context, text_sequence
+from training.learning.stage import Stage, run_stage
 from training.recipe import Recipe
-from training.runtime import Runtime
-from training.schedule import Group
 from training.script import Job, run_script, script_parser
-from training.sequences import TrainingSequence, in_context, text_sequence
 from training.settings import Settings
-from training.stage import Stage, run_stage
 
 NAME = "pretune"
+SHIPPED = Path(__file__).parents[1] / "bundles" / "pretuned"
+"""What the recipes of this project start from: half an hour of two cores."""
 DEV_DIALOGUES = 200
 """Of the dev splits, that an epoch is scored on."""
 
 
 def train(job: Job) -> Path:
     """Pre-tune, unless the same was done before; returns the folder of the LoRA."""
+    if (done := find(job)) is not None:
+        return done
     job = _shared(job)
     out = folder_of(job)
-    if is_finished(out, _owner(job)):
-        return out
     settings = job.recipe.settings.pretune
     dialogues = {split: _dialogues(job, split) for split in ("train", "dev")}
     torch.manual_seed(job.seed)
@@ -92,9 +101,34 @@ def pretuned(job: Job) -> Path | None:
     return train(job) if job.recipe.settings.pretune.epochs else None
 
 
+def find(job: Job) -> Path | None:
+    """The folder of the LoRA if it is there, made here or shipped.
+
+    Raises:
+        UserError: the shipped folder is the one, and is not as its manifest says.
+    """
+    owner_of_it = _owner(_shared(job))
+    if is_finished(out := folder_of(job), owner_of_it):
+        return out
+    if not is_finished(SHIPPED, owner_of_it):
+        return None
+    verify_bundle(SHIPPED)
+    return SHIPPED
+
+
 def folder_of(job: Job) -> Path:
-    """Where a pre-tuning is kept, by what it was made with."""
+    """Where a pre-tuning is kept that is made here, by what it was made with."""
     return job.cache / f"{NAME}-{_owner(_shared(job))[:12]}"
+
+
+def publish(job: Job, source: Path, out: Path) -> None:
+    """Write a sealed folder of a finished pre-tuning, as `SHIPPED` is."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in (LORA, PROVENANCE, FINISHED):
+        shutil.copyfile(source / name, out / name)
+    spec = json.dumps(_shared(job).spec.to_dict(), indent=2) + "\n"
+    (out / SPEC).write_text(spec, encoding="utf-8")
+    write_manifest(out)
 
 
 def _owner(job: Job) -> str:
@@ -166,14 +200,19 @@ def _sequences(dialogues: Sequence[Dialogue], objectives: Objectives) -> list[Tr
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and pre-tune."""
     needs = "the corpora that the recipe's pretune.corpora names"
-    return run_script(script_parser("training.pretune", __doc__, needs=needs), arguments, _run)
+    parser = script_parser("training.pretune", __doc__, needs=needs)
+    parser.add_argument("--out", type=Path, help="also write it here, sealed with a manifest")
+    return run_script(parser, arguments, _run)
 
 
 def _run(job: Job) -> None:
     if not job.recipe.settings.pretune.epochs:
         print(f"recipe {job.recipe.name} has no pre-tuning: --set pretune.epochs=1 gives it one")
         return
-    print(f"LoRA in {train(job) / LORA}; {FINISHED} says what it was made with")
+    folder = train(job)
+    print(f"LoRA in {folder / LORA}; {FINISHED} says what it was made with")
+    if job.options.out is not None:
+        publish(job, folder, job.options.out)
 
 
 if __name__ == "__main__":

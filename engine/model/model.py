@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -108,27 +107,6 @@ class EmotionModel(nn.Module):
         columns = torch.cat([torch.from_numpy(p.cues) for p in prompts])
         turns = [turn for dialogue in dialogues for turn in dialogue]
         return self.score(hidden[rows, columns], turns)
-
-    def score_variants(
-        self, history: Sequence[TurnInputs], variants: Sequence[TurnInputs]
-    ) -> Tensor:
-        """Label scores of alternatives of one next turn, all after the same history: (n, E).
-
-        The history is read once; only the turn itself is read for each variant.
-        """
-        prompts = [self.prompt.build([t.shape for t in (*history, v)]) for v in variants]
-        start = self.prompt.history_length([turn.shape for turn in history])
-        shared = Prompt(prompts[0].ids[:start], np.empty(0, np.int64))
-        decoder = self.llm.get_decoder()
-        read = decoder(inputs_embeds=self.embed([shared], [history]), use_cache=True)
-        read.cache.batch_repeat_interleave(len(variants))
-        endings = [Prompt(p.ids[start:], p.cues[-1:] - start) for p in prompts]
-        hidden = decoder(
-            inputs_embeds=self.embed(endings, [[variant] for variant in variants]),
-            cache=read.cache,
-        ).last_hidden_state
-        cues = torch.tensor([int(ending.cues[0]) for ending in endings])
-        return self.score(hidden[torch.arange(len(variants)), cues], variants)
 
     def embed(
         self,

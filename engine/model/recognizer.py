@@ -33,6 +33,7 @@ from engine.model.model import EmotionModel, TurnInputs, load_base, merge_lora
 from engine.model.outputs import Recognition
 from engine.model.prompt import clean_text
 from engine.model.prosody import ProsodyEncoder, add_prosody
+from engine.model.reader import DialogueReader
 from engine.model.speaker import voice_scale
 from engine.model.spec import ModelSpec
 from engine.prosody import measure
@@ -62,6 +63,7 @@ class Recognizer:
         self.bundle_sha256 = bundle_sha256
         self.labels = model.spec.labels
         self._detector = detector
+        self._reader = DialogueReader(self.model)
 
     @classmethod
     def load(
@@ -154,8 +156,8 @@ class Recognizer:
 
     @torch.inference_mode()
     def predict(self, history: Sequence[TurnInputs], variants: Sequence[TurnInputs]) -> Tensor:
-        """Calibrated probabilities (n, E) of variants of the next turn."""
-        scores = self.model.score_variants(history, variants).cpu()
+        """Calibrated probabilities (n, E) of variants of the next turn, the turn itself first."""
+        scores = self._reader(history, variants).cpu()
         return self.calibration.probabilities(scores, [used_modalities(v) for v in variants])
 
     def _score(

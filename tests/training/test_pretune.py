@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from stream.errors import UserError
 from training import pretune
 from training.datasets.dialogues import Dialogue, DialogueUtterance
-from training.learner import LORA, build_learner, lora_parameters
+from training.learning.learner import LORA, build_learner, lora_parameters
+from training.learning.provenance import FINISHED
 from training.pretune import balanced, gather
-from training.provenance import FINISHED
 from training.recipe import read_recipe
 from training.script import Job
 from training.smoke import Smoke
@@ -90,6 +90,21 @@ def test_done_once(job: Job) -> None:
     assert (first / FINISHED).exists()
     assert pretune.train(dataclasses.replace(job, seed=2)) == first
     assert (first / LORA).stat().st_mtime_ns == written
+
+
+def test_shipped(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sealed copy is taken by a job without any of the corpora; not if it was changed."""
+    shipped = tmp_path / "shipped"
+    pretune.publish(job, pretune.train(job), shipped)
+    monkeypatch.setattr(pretune, "SHIPPED", shipped)
+    other = dataclasses.replace(job, data=tmp_path / "none", cache=tmp_path / "other")
+    assert pretune.pretuned(other) == shipped
+    assert pretune.find(dataclasses.replace(other, seed=3)) == shipped
+    longer = job.recipe.with_settings(pretune={"epochs": 2})
+    assert pretune.find(dataclasses.replace(other, recipe=longer)) is None
+    (shipped / LORA).write_bytes((shipped / LORA).read_bytes() + b"x")
+    with pytest.raises(UserError, match="differs from its manifest"):
+        pretune.pretuned(other)
 
 
 def test_without_corpus(job: Job) -> None:

@@ -7,34 +7,23 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_model import random_dialogues, random_turn
+from tiny_model import as_after_training, random_dialogues, random_turn
 from torch.nn import functional
 
 from engine.model.model import EmotionModel, TurnInputs, add_lora, load_base, merge_lora
+from engine.model.reader import DialogueReader
 from engine.model.recognizer import without
-from engine.model.spec import ModelSpec, compact
+from engine.model.spec import compact
 from export.models import resolve
 from training.smoke import Smoke
 
 CLOSE = {"atol": 1e-4, "rtol": 0.0}
 
 
-def build(spec: ModelSpec) -> EmotionModel:
-    """A model whose LoRA and adapters do something, as after training."""
-    torch.manual_seed(0)
-    llm, tokenizer = load_base(Path(spec.llm.base))
-    model = EmotionModel(spec, add_lora(llm, spec.llm), tokenizer)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter.add_(0.1 * torch.randn_like(parameter))
-    return model.eval()
-
-
 @pytest.fixture(scope="module")
 def model(smoke: Smoke) -> EmotionModel:
     """With the tiny spec."""
-    return build(smoke.spec)
+    return as_after_training(smoke.spec)
 
 
 @pytest.fixture(scope="module")
@@ -55,25 +44,6 @@ def test_one_pass_says_what_one_turn_at_a_time_would(
 
 
 @torch.inference_mode()
-def test_variants_are_scored_as_last_turns(
-    model: EmotionModel, dialogues: list[list[TurnInputs]]
-) -> None:
-    """With the history read once, variants of different length score as whole dialogues do."""
-    history, turn = dialogues[0], random_turn(model.spec, 9, "Ben", "oh really you did that")
-    variants = [
-        turn,
-        without(turn, "text"),
-        without(turn, "audio"),
-        without(turn, "video"),
-        without(turn, "text", "audio", "video"),
-        random_turn(model.spec, 10, "Dot", "a much longer turn of somebody else " * 5, windows=8),
-    ]
-    for past in (history, []):
-        expected = torch.stack([model([[*past, variant]])[-1] for variant in variants])
-        torch.testing.assert_close(model.score_variants(past, variants), expected, **CLOSE)
-
-
-@torch.inference_mode()
 def test_padding_changes_nothing(model: EmotionModel, dialogues: list[list[TurnInputs]]) -> None:
     """A dialogue scores the same alone and beside longer ones, in any order."""
     alone = [model([turns]) for turns in dialogues]
@@ -90,7 +60,7 @@ def test_every_subset_of_modalities_has_its_own_scores(model: EmotionModel) -> N
         tuple(name for bit, name in enumerate(("text", "audio", "video")) if mask >> bit & 1)
         for mask in range(8)
     ]
-    scores = model.score_variants([], [without(turn, *dropped) for dropped in subsets])
+    scores = DialogueReader(model)([], [without(turn, *dropped) for dropped in subsets])
     assert torch.isfinite(scores).all()
     gaps = torch.cdist(scores, scores) + torch.eye(8)
     assert gaps.min() > 1e-3
@@ -148,7 +118,7 @@ def test_a_turn_without_words_is_scored_by_its_encoders(model: EmotionModel) -> 
 
 def test_without_evidence_the_llm_alone_decides(smoke: Smoke) -> None:
     """As in the paper: scores of the encoders have no way in."""
-    model = build(dataclasses.replace(smoke.spec, evidence=False))
+    model = as_after_training(dataclasses.replace(smoke.spec, evidence=False))
     turn = random_turn(model.spec, 4)
     silent = dataclasses.replace(turn, audio_scores=None, video_scores=None)
     with torch.inference_mode():
@@ -182,7 +152,7 @@ def test_merged_lora_scores_as_lora_does(
     spec = dataclasses.replace(
         smoke.spec, llm=dataclasses.replace(smoke.spec.llm, lora_first_layer=first_layer)
     )
-    trained = build(spec)
+    trained = as_after_training(spec)
     lora = {n: p.half() for n, p in trained.llm.named_parameters() if p.requires_grad}
     assert len(lora) == 2 * (2 - first_layer) * len(spec.llm.lora_targets)
     llm, tokenizer = load_base(Path(spec.llm.base))

@@ -31,13 +31,13 @@ from engine.model.recognizer import Recognizer, used_modalities
 from engine.model.spec import VideoSpec
 from export.models import resolve
 from stream.media import SAMPLE_RATE, Image, Samples, Utterance, VideoFrame
-from training import examples
-from training.banks import face_bank, voice_bank
-from training.compose import Banks, compose
+from training.composition.banks import face_bank, voice_bank
+from training.composition.compose import Banks, compose
 from training.datasets.fer2013 import read_fer2013
 from training.datasets.labels import FERPLUS_COLUMNS
 from training.datasets.meld import COLUMNS, read_meld
 from training.datasets.speech import find_speech
+from training.evaluation import examples
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,131 @@
+"""Reads a dialogue turn by turn; what was read once stays in the LLM's key-value cache.
+
+The prompt is append-only (`engine.model.prompt`), so the keys and values of the turns before
+an utterance are those of the last time, and an utterance costs its own tokens only, however
+long the conversation is. Alternatives of a turn, with and without a modality, are branches:
+
+    history (cached) | what is new of it | alternative 1 | alternative 2 | ...
+
+All are read in one pass. Each begins at the same position and sees the history and itself,
+exactly as if it were the only one. The first is kept: it is what the history goes on with.
+
+Letters in shapes: Q tokens read now, K tokens with those of the cache, n alternatives,
+E emotions, H width of the LLM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import DynamicCache
+
+from engine.model.prompt import Prompt
+
+if TYPE_CHECKING:
+    from engine.model.model import EmotionModel, TurnInputs
+
+
+class DialogueReader:
+    """One dialogue, as far as it was read. Not thread-safe.
+
+    A history that does not go on from the one before is right too, and costs what is new in
+    it: turns are known again by identity, so pass the same `TurnInputs` objects.
+    """
+
+    def __init__(self, model: EmotionModel) -> None:
+        """Nothing is read yet."""
+        self._model = model
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: the memory of the dialogue is freed."""
+        self._cache = DynamicCache(config=self._model.llm.config)
+        self._turns: tuple[TurnInputs, ...] = ()
+        self.cached_tokens = 0
+        """Tokens whose keys and values are kept."""
+
+    def __call__(self, history: Sequence[TurnInputs], variants: Sequence[TurnInputs]) -> Tensor:
+        """Label scores of alternatives of the next turn, the first being the turn itself: (n, E).
+
+        Args:
+            history: The turns that the next one is read after, already cut to the context.
+            variants: One or more.
+        """
+        try:
+            return self._read(tuple(history), variants)
+        except BaseException:
+            self.forget()  # the cache may hold half of what was being read
+            raise
+
+    def _read(self, history: tuple[TurnInputs, ...], variants: Sequence[TurnInputs]) -> Tensor:
+        model, prompt = self._model, self._model.prompt
+        known = self._keep_common(history)
+        shapes = [turn.shape for turn in history]
+        start = prompt.history_length(shapes)
+        prompts = [prompt.build([*shapes, variant.shape]).ids for variant in variants]
+        new = Prompt(prompts[0][known:start], np.empty(0, np.int64))
+        branches = [Prompt(ids[start:], np.empty(0, np.int64)) for ids in prompts]
+        lengths = [len(branch.ids) for branch in branches]
+        # The end of the last cached line may be missing, which needs no embedding of its own.
+        parts = [model.embed([new], [history[len(self._turns) :]])]
+        parts += [
+            model.embed([own], [[turn]]) for own, turn in zip(branches, variants, strict=True)
+        ]
+        visible, positions = _branching(known, start - known, lengths)
+        hidden = model.llm.get_decoder()(
+            inputs_embeds=torch.cat(parts, 1),
+            attention_mask=_additive(visible, parts[0].dtype, model.device),
+            position_ids=torch.from_numpy(positions)[None].to(model.device),
+            cache=self._cache,
+            use_cache=True,
+        ).last_hidden_state[0]
+        self._turns, self.cached_tokens = (*history, variants[0]), start + lengths[0]
+        self._crop(sum(lengths[1:]))
+        cues = start - known + np.cumsum(lengths) - 1
+        return model.score(hidden[torch.from_numpy(cues)], variants)
+
+    def _keep_common(self, history: tuple[TurnInputs, ...]) -> int:
+        """Drop what the history does not begin with; returns the tokens that are left."""
+        same = 0
+        for old, turn in zip(self._turns, history, strict=False):
+            if old is not turn:
+                break
+            same += 1
+        if same < len(self._turns):
+            shared = self._model.prompt.history_length([turn.shape for turn in history[:same]])
+            self._crop(max(0, self.cached_tokens - shared))
+            self.cached_tokens = min(self.cached_tokens, shared)
+            self._turns = self._turns[:same]
+        return self.cached_tokens
+
+    def _crop(self, tokens: int) -> None:
+        if tokens:
+            self._cache.crop(-tokens)
+
+
+def _branching(
+    cached: int, new: int, lengths: Sequence[int]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Who sees whom (Q, K), and the position of each token (Q,)."""
+    stem = cached + new
+    total = new + sum(lengths)
+    visible = np.tril(np.ones((total, cached + total), np.bool_), cached)
+    positions = [np.arange(cached, stem)]
+    first = new
+    for length in lengths:
+        visible[first : first + length, stem : cached + first] = False
+        positions.append(np.arange(stem, stem + length))
+        first += length
+    return visible, np.concatenate(positions)
+
+
+def _additive(visible: NDArray[np.bool_], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(1, 1, Q, K) zeros, and the least number of the type where nothing is seen."""
+    mask = torch.zeros(visible.shape, dtype=dtype)
+    mask.masked_fill_(torch.from_numpy(~visible), torch.finfo(dtype).min)
+    return mask[None, None].to(device)

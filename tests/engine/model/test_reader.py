@@ -1,0 +1,145 @@
+"""A dialogue that is read turn by turn scores as one that is read anew each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_model import as_after_training, random_turn
+
+from engine.model.model import EmotionModel, TurnInputs
+from engine.model.reader import DialogueReader
+from engine.model.recognizer import without
+from engine.model.spec import ModelSpec
+from training.smoke import Smoke
+
+CLOSE = {"atol": 1e-4, "rtol": 0.0}
+NAMES = ("Ann", "Ben", "Cem")
+
+
+@pytest.fixture(scope="module")
+def spec(smoke: Smoke) -> ModelSpec:
+    """A context that some eight turns fill."""
+    return replace(smoke.spec, prompt=replace(smoke.spec.prompt, context_tokens=160))
+
+
+@pytest.fixture(scope="module")
+def model(spec: ModelSpec) -> EmotionModel:
+    """Tiny and real."""
+    return as_after_training(spec)
+
+
+def make_turns(spec: ModelSpec, count: int) -> list[TurnInputs]:
+    """Of three speakers, with and without each modality."""
+    return [
+        random_turn(
+            spec,
+            number,
+            NAMES[number * number % 3],
+            None if number % 7 == 6 else "what a lovely day " * (1 + number % 3),
+            windows=number % 4,
+            video=number % 3 > 0,
+        )
+        for number in range(count)
+    ]
+
+
+def variants_of(turn: TurnInputs) -> list[TurnInputs]:
+    """The turn, and without each modality."""
+    return [turn, *(without(turn, name) for name in ("text", "audio", "video"))]
+
+
+def kept(model: EmotionModel, turns: list[TurnInputs]) -> list[TurnInputs]:
+    """The history of the last turn, cut to the context."""
+    return turns[model.prompt.first_read([turn.shape for turn in turns]) : -1]
+
+
+@contextmanager
+def tokens_read(model: EmotionModel) -> Iterator[list[int]]:
+    """How many tokens the LLM was given, each time."""
+    counts: list[int] = []
+
+    def count(_: object, __: object, arguments: dict[str, torch.Tensor]) -> None:
+        counts.append(arguments["inputs_embeds"].shape[1])
+
+    hook = model.llm.get_decoder().register_forward_pre_hook(count, with_kwargs=True)
+    yield counts
+    hook.remove()
+
+
+@torch.inference_mode()
+def test_variants_are_scored_as_last_turns(model: EmotionModel, spec: ModelSpec) -> None:
+    """Alternatives of different length, in one pass, score as whole dialogues do."""
+    turn = random_turn(spec, 9, "Ben", "oh really you did that")
+    longer = random_turn(spec, 10, "Dot", "a much longer turn of somebody else " * 5, windows=8)
+    variants = [*variants_of(turn), without(turn, "text", "audio", "video"), longer]
+    for past in (make_turns(spec, 3), []):
+        expected = torch.stack([model([[*past, variant]])[-1] for variant in variants])
+        torch.testing.assert_close(DialogueReader(model)(past, variants), expected, **CLOSE)
+
+
+@torch.inference_mode()
+def test_long_dialogues_are_as_if_read_anew(model: EmotionModel, spec: ModelSpec) -> None:
+    """After 1, 10 and 200 turns, over many cuts of the context."""
+    reader, turns, cuts = DialogueReader(model), make_turns(spec, 200), 0
+    before: list[TurnInputs] = []
+    for number in range(1, 201):
+        history = kept(model, turns[:number])
+        cuts += bool(before) and history[:1] != before[:1]
+        before = history
+        found = reader(history, variants_of(turns[number - 1]))
+        anew = DialogueReader(model)(history, variants_of(turns[number - 1]))
+        torch.testing.assert_close(found, anew, **CLOSE)
+        if number in (1, 10, 200):
+            whole = model([[*history, turns[number - 1]]])[-1]
+            torch.testing.assert_close(found[0], whole, **CLOSE)
+    assert cuts > 10
+
+
+@torch.inference_mode()
+def test_an_utterance_costs_its_own_tokens(model: EmotionModel, spec: ModelSpec) -> None:
+    """And the end of the line before; only where the context is cut is history read again."""
+    reader, turns = DialogueReader(model), make_turns(spec, 6)
+    with tokens_read(model) as counts:
+        for number, turn in enumerate(turns):
+            reader(turns[:number], [turn])
+    lengths = [model.prompt.turn_length(turn.shape) for turn in turns]
+    assert counts == [len(model.prompt.instruction) + lengths[0] - 1, *lengths[1:]]
+    end = model.prompt.history_length([turn.shape for turn in turns]) - 1
+    assert reader.cached_tokens == end
+
+
+@torch.inference_mode()
+def test_a_history_that_went_another_way(model: EmotionModel, spec: ModelSpec) -> None:
+    """What was read and did not become history is taken back; so is all of another dialogue."""
+    turns, others = make_turns(spec, 5), make_turns(spec, 4)[::-1]
+    reader = DialogueReader(model)
+    reader(turns[:3], [turns[3]])
+    for history, turn in (
+        (turns[:3], turns[4]),
+        (turns[:1], turns[2]),
+        (others[:3], turns[0]),
+        ([], turns[1]),
+        (turns[:4], turns[4]),
+    ):
+        anew = DialogueReader(model)(history, variants_of(turn))
+        torch.testing.assert_close(reader(history, variants_of(turn)), anew, **CLOSE)
+
+
+@torch.inference_mode()
+def test_a_failure_leaves_nothing_behind(
+    model: EmotionModel, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A half-filled cache is thrown away, and the next turn is right."""
+    turns, reader = make_turns(spec, 4), DialogueReader(model)
+    reader(turns[:2], [turns[2]])
+    with monkeypatch.context() as patched:
+        patched.setattr(EmotionModel, "score", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            reader(turns[:3], [turns[3]])
+    assert reader.cached_tokens == 0
+    anew = DialogueReader(model)(turns[:3], [turns[3]])
+    torch.testing.assert_close(reader(turns[:3], [turns[3]]), anew, **CLOSE)
