@@ -33,6 +33,8 @@ WEIGHTS = {
     "lora.safetensors": "stage2/lora.safetensors",
 }
 """Files of a bundle and where the trainings leave them below the runs folder."""
+ENCODER_RECORDS = {"face": "face/face.json", "speech": "speech/speech.json"}
+"""What the encoders' own trainings wrote beside their weights; none of fetched weights."""
 
 
 def assemble(job: Job, out: Path) -> None:
@@ -56,6 +58,11 @@ def assemble(job: Job, out: Path) -> None:
     if job.spec.prosody:
         _copy(prosody_weights(job.runs), out / PROSODY)
     if provenance := join_provenance(provenance_folders(job)):
+        provenance["encoders"] = {
+            name: json.loads(path.read_text(encoding="utf-8"))
+            for name, path in ((n, job.runs / p) for n, p in ENCODER_RECORDS.items())
+            if path.exists()
+        }
         text = json.dumps(provenance, indent=2) + "\n"
         (out / PROVENANCE).write_text(text, encoding="utf-8")
     write_calibration(Calibration(), out)

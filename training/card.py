@@ -30,12 +30,11 @@ from training.cards.markdown import percent, table
 from training.cards.sections import sections, write_pictures
 from training.cards.seeds import read_seeds
 from training.cards.text import TEMPLATE
-from training.face import FaceTraining
+from training.evaluation.training_record import read_training_record
 from training.latency import latencies, read_events
 from training.progress import console
 from training.script import Job, run_script, script_parser
 from training.settings import Dropout, Pretuning, Settings, Stage1Training, Stage2Training
-from training.speech import SpeechTraining
 
 CARD = "MODEL_CARD.md"
 
@@ -60,7 +59,6 @@ def write_card(
     bundle: Path,
     results: Sequence[Measured],
     settings: Settings,
-    seed: int,
     inputs: Inputs | None = None,
 ) -> Manifest:
     """Write the card of a bundle that was trained with `settings`, and seal the bundle again.
@@ -69,7 +67,6 @@ def write_card(
         bundle: Its folder; pictures are written there too.
         results: Of the dev sets.
         settings: Of the training.
-        seed: Of the training.
         inputs: What else was measured; what was not is said to be missing.
     """
     inputs = inputs or Inputs()
@@ -84,8 +81,8 @@ def write_card(
         "window_seconds": f"{spec.audio.window_seconds:g}",
         "lora_rank": spec.llm.lora_rank,
         "lora_first_layer": spec.llm.lora_first_layer,
-        "face_settings": _settings(FaceTraining(seed=seed)),
-        "speech_settings": _settings(SpeechTraining(seed=seed)),
+        "face_settings": _recorded(bundle, "face"),
+        "speech_settings": _recorded(bundle, "speech"),
         "stage1": _stage1(settings.stage1),
         "pretune_settings": _settings(settings.pretune),
         "stage2_settings": _settings(settings.stage2),
@@ -177,8 +174,15 @@ def _stage1(settings: Stage1Training) -> str:
     return f"was trained before it. Settings: {_settings(settings)}"
 
 
+def _recorded(bundle: Path, encoder: str) -> str:
+    """The settings that an encoder was trained with, by the bundle's own record."""
+    record = read_training_record(bundle)
+    known = {} if record is None else record.encoders.get(encoder, {}).get("settings", {})
+    return _list(known) if known else "not recorded"
+
+
 def _settings(
-    options: FaceTraining | SpeechTraining | Pretuning | Stage1Training | Stage2Training | Dropout,
+    options: Pretuning | Stage1Training | Stage2Training | Dropout,
 ) -> str:
     """The values of a dataclass in words."""
     return _list(dataclasses.asdict(options))
@@ -228,7 +232,7 @@ def _run(job: Job) -> None:
     results = measure(recognizer, job.data, job.cache)
     noise = tuple(measure(recognizer, job.data, job.cache, NOISE))
     inputs = Inputs(noise, seeds, stages)
-    manifest = write_card(bundle, results, job.recipe.settings, job.seed, inputs)
+    manifest = write_card(bundle, results, job.recipe.settings, inputs)
     print(summary(results))
     console.print(f"{bundle / CARD} written; the bundle is now {manifest.sha256}")
 

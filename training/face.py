@@ -11,6 +11,7 @@ exponential moving average, of the epoch that is best on PublicTest.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import sys
@@ -101,7 +102,7 @@ def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out
             console.print(f"epoch {epoch + 1}: dev FERPlus accuracy {accuracy:.4f}")
             if accuracy > best:
                 best = accuracy
-                _save_best(average.module, out, best, epoch)
+                _save_best(average.module, out, best, epoch, options)
             progress = {"epoch": epoch, "best": best}
             save_checkpoint(checkpoint, modules, optimizer, progress, owner=owner)
     return best
@@ -132,10 +133,16 @@ def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0}]
 
 
-def _save_best(model: nn.Module, out: Path, accuracy: float, epoch: int) -> None:
+def _save_best(
+    model: nn.Module, out: Path, accuracy: float, epoch: int, options: FaceTraining
+) -> None:
     tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
     write_tensors(out / "face.safetensors", tensors)
-    figures = {"dev_ferplus_accuracy": accuracy, "epoch": epoch + 1}
+    figures = {
+        "dev_ferplus_accuracy": accuracy,
+        "epoch": epoch + 1,
+        "settings": dataclasses.asdict(options),
+    }
     (out / "face.json").write_text(json.dumps(figures, indent=2) + "\n")
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -189,7 +189,7 @@ def train(
         out.mkdir(parents=True, exist_ok=True)
         keys = [clip_key(clip) for clip in train_clips]
         write_tensors(out / "out_of_fold.safetensors", dict(zip(keys, unseen, strict=True)))
-        report = {**figures, "after": after} if after else figures
+        report = {"dev": figures, "after": after, "settings": asdict(options)}
         (out / "speech.json").write_text(json.dumps(report, indent=2) + "\n")
         # The last: where it is, `training.encoders` takes the step for done.
         write_tensors(out / "speech.safetensors", model.state_dict())

@@ -18,7 +18,8 @@ def build(kind: Any, values: Any, where: str) -> Any:
     """Make the dataclass `kind` of parsed JSON or TOML.
 
     Args:
-        kind: A dataclass; fields may be plain types, tuples of one type, or dataclasses.
+        kind: A dataclass; fields may be plain types, tuples of one type, dataclasses, or dicts,
+            which are taken as they are.
         values: A dict.
         where: Name of the place, for the messages.
 
@@ -46,6 +47,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         item = typing.get_args(hint)[0]
         require(isinstance(value, (list, tuple)), f"{where} must be a list")
         return tuple(_value(item, one, where) for one in value)
+    if typing.get_origin(hint) is dict:
+        require(isinstance(value, dict), f"{where} must be an object")
+        return value
     accepted: Any = (int, float) if hint is float else hint
     fits = isinstance(value, accepted) and (hint is bool or not isinstance(value, bool))
     require(fits, f"{where} must be {getattr(hint, '__name__', hint)}, not {value!r}")

@@ -57,7 +57,7 @@ def results() -> list[Measured]:
 
 def test_a_card_has_its_figures_and_the_commands(bundle: Path, results: list[Measured]) -> None:
     """Each evaluation stands with its command; figures are percent, missing ones are named."""
-    card.write_card(bundle, results, read_recipe("compact").settings, seed=7)
+    card.write_card(bundle, results, read_recipe("compact").settings)
     text = (bundle / card.CARD).read_text()
     assert "| FER2013 PublicTest, faces, FER2013's label | 8 |" in text
     assert "| 87.5 |" in text  # accuracy: seven of eight
@@ -66,8 +66,8 @@ def test_a_card_has_its_figures_and_the_commands(bundle: Path, results: list[Mea
     assert "The data have no fear." in text
     assert "RAVDESS actors 17-20, English voices | not measured" in text
     assert "text 1.25" in text
-    assert "seed 7" in text
-    assert "learning rate 0.0005" in text  # of stage 2
+    assert "distributions.\n   Settings: not recorded." in text
+    assert "learning rate 0.001" in text  # of stage 2
     assert "alignment,\nis not trained." in text
     assert "Numbers in the weights: face encoder 0.01 million." in text
 
@@ -76,7 +76,7 @@ def test_a_card_fills_in_everything_and_names_no_local_path(
     bundle: Path, results: list[Measured]
 ) -> None:
     """Nothing of the template and nothing of this machine is left in the text."""
-    card.write_card(bundle, results, Settings(), seed=1)
+    card.write_card(bundle, results, Settings())
     text = (bundle / card.CARD).read_text()
     assert "$" not in text
     assert str(bundle.parent) not in text
@@ -85,16 +85,33 @@ def test_a_card_fills_in_everything_and_names_no_local_path(
 def test_a_card_of_two_stages_says_so(bundle: Path, results: list[Measured]) -> None:
     """With epochs of stage 1 the card has their settings."""
     settings = Settings(stage1=Stage1Training(epochs=3))
-    card.write_card(bundle, results, settings, seed=1)
+    card.write_card(bundle, results, settings)
     text = (bundle / card.CARD).read_text()
     assert "alignment,\nwas trained before it. Settings: epochs 3" in text
     assert "not trained" not in text
 
 
+def test_a_card_tells_how_the_encoders_were_trained(bundle: Path, results: list[Measured]) -> None:
+    """By the record in the bundle, whatever the defaults are now."""
+    record = {
+        "recipe": "compact",
+        "seed": 7,
+        "stages": [],
+        "epochs": [],
+        "chosen": "",
+        "encoders": {"face": {"settings": {"epochs": 13, "seed": 7}}},
+    }
+    (bundle / "training.json").write_text(json.dumps(record))
+    card.write_card(bundle, results, Settings())
+    text = (bundle / card.CARD).read_text()
+    assert "distributions.\n   Settings: epochs 13, seed 7." in text
+    assert "Settings: not recorded." in text  # the speech encoder's
+
+
 def test_a_bundle_is_sealed_with_its_card(bundle: Path, results: list[Measured]) -> None:
     """The manifest lists the card, so the bundle is accepted and has a new identity."""
     before = verify_bundle(bundle).sha256
-    manifest = card.write_card(bundle, results, Settings(), seed=1)
+    manifest = card.write_card(bundle, results, Settings())
     assert verify_bundle(bundle) == manifest
     assert card.CARD in manifest.files
     assert manifest.sha256 != before
@@ -143,7 +160,7 @@ def test_a_card_of_everything(bundle: Path) -> None:
     )
     noise = tuple(measured(one, 7) for one in NOISE)
     inputs = Inputs(noise, (seeds,), (StageLatency("llm", 3, 210.0, 290.0),))
-    card.write_card(bundle, [words, voices], Settings(), 1, inputs)
+    card.write_card(bundle, [words, voices], Settings(), inputs)
     text = (bundle / card.CARD).read_text()
     assert "python -m training.evaluate a b meld" in text
     assert "| weighted F1 | 62.5 | 1.2 | 61.3 | 63.7 |" in text
@@ -166,7 +183,7 @@ def test_an_old_picture_does_not_stay(bundle: Path, results: list[Measured]) -> 
     """What was not measured this time is not shown."""
     for name in PICTURES.values():
         (bundle / name).write_bytes(b"of another bundle")
-    card.write_card(bundle, results, Settings(), seed=1)
+    card.write_card(bundle, results, Settings())
     assert not any((bundle / name).exists() for name in PICTURES.values())
     text = (bundle / card.CARD).read_text()
     assert "card_" not in text

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from engine.model.typed import build
 from stream.errors import UserError
@@ -39,6 +39,8 @@ class TrainingRecord:
     """Of all stages, in order."""
     chosen: str
     """Name of the epoch whose weights are in the bundle: the best on dev."""
+    encoders: dict[str, Any] = field(default_factory=dict)
+    """By encoder, what its own training wrote: its settings and dev figures."""
 
 
 def read_training_record(bundle: Path) -> TrainingRecord | None:
