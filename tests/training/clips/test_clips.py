@@ -18,8 +18,8 @@ from stream.media import SAMPLE_RATE, Samples, Utterance, VideoFrame
 from stream.segmenter import SegmenterConfig
 from stream.sources.container import Location
 from stream.sources.reader import MediaReader
+from training.clips import utterances as clips
 from training.clips.utterances import read_clip, read_pictures, read_sound
-from training.clips.utterances import utterances as clips
 from training.datasets.clip import Clip, MediaCut
 
 SPEC = VideoSpec(frames=8, tokens=2)
