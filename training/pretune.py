@@ -13,9 +13,7 @@ asks for just that one it is taken from there. `--out` writes such a folder.
 
 from __future__ import annotations
 
-import json
 import random
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -25,9 +23,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from engine.model.manifest import verify_bundle
 from engine.model.spec import ModelSpec, flat_instruction
-from export.bundle import SPEC, write_manifest
 from stream.errors import UserError
 from training.datasets.corpora import open_corpus
 from training.datasets.dialogues import Dialogue
@@ -36,18 +32,17 @@ from training.learning.dev import dev_weighted_f1
 from training.learning.learner import LORA, build_learner, lora_parameters, owner, save_learned
 from training.learning.loop import Epoch
 from training.learning.objectives import Objectives
-from training.learning.provenance import FINISHED, PROVENANCE, is_finished
+from training.learning.provenance import FINISHED, is_finished
 from training.learning.runtime import Runtime
 from training.learning.schedule import Group
 from training.learning.sequences import TrainingSequence, in_context, text_sequence
+from training.learning.shipped import find_shipped, publish
 from training.learning.stage import Stage, run_stage
 from training.recipe import Recipe
 from training.script import Job, run_script, script_parser
 from training.settings import Settings
 
 NAME = "pretune"
-SHIPPED = Path(__file__).parents[1] / "bundles" / "pretuned"
-"""What the recipes of this project start from: half an hour of two cores."""
 DEV_DIALOGUES = 200
 """Of the dev splits, that an epoch is scored on."""
 
@@ -110,25 +105,12 @@ def find(job: Job) -> Path | None:
     owner_of_it = _owner(_shared(job))
     if is_finished(out := folder_of(job), owner_of_it):
         return out
-    if not is_finished(SHIPPED, owner_of_it):
-        return None
-    verify_bundle(SHIPPED)
-    return SHIPPED
+    return find_shipped(owner_of_it)
 
 
 def folder_of(job: Job) -> Path:
     """Where a pre-tuning is kept that is made here, by what it was made with."""
     return job.cache / f"{NAME}-{_owner(_shared(job))[:12]}"
-
-
-def publish(job: Job, source: Path, out: Path) -> None:
-    """Write a sealed folder of a finished pre-tuning, as `SHIPPED` is."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name in (LORA, PROVENANCE, FINISHED):
-        shutil.copyfile(source / name, out / name)
-    spec = json.dumps(_shared(job).spec.to_dict(), indent=2) + "\n"
-    (out / SPEC).write_text(spec, encoding="utf-8")
-    write_manifest(out)
 
 
 def _owner(job: Job) -> str:
@@ -212,7 +194,7 @@ def _run(job: Job) -> None:
     folder = train(job)
     print(f"LoRA in {folder / LORA}; {FINISHED} says what it was made with")
     if job.options.out is not None:
-        publish(job, folder, job.options.out)
+        publish(folder, _shared(job).spec, job.options.out)
 
 
 if __name__ == "__main__":

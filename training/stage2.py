@@ -37,6 +37,7 @@ from training.learning.provenance import require_finished
 from training.learning.runtime import Runtime
 from training.learning.schedule import Group
 from training.learning.sequences import AnySequence
+from training.learning.shipped import publish
 from training.learning.stage import Stage, run_stage
 from training.plan import print_plan
 from training.pretune import pretuned
@@ -49,7 +50,10 @@ def train(job: Job) -> None:
     """Train stage 2 of a recipe, from what stage 1 left below `runs` if it has one."""
     start = stage1_result(job)
     if member := getattr(job.options, "member", None):
-        tune(members.member_job(job, member), start, member=True)
+        own = members.member_job(job, member)
+        tune(own, start, member=True)
+        if (out := getattr(job.options, "out", None)) is not None:
+            publish(own.runs / "stage2", own.spec, out)
         return
     if job.recipe.settings.stage2.members:
         start = members.average(job, start, tune)
@@ -222,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="N",
         help="train only member N of stage2.members: two side by side keep two cores busy",
     )
+    parser.add_argument("--out", type=Path, help="of --member: also write it here, sealed")
     return run_script(parser, arguments, train, plan=print_plan)
 
 

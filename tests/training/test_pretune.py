@@ -16,6 +16,7 @@ from training import pretune
 from training.datasets.dialogues import Dialogue, DialogueUtterance
 from training.learning.learner import LORA, build_learner, lora_parameters
 from training.learning.provenance import FINISHED
+from training.learning.shipped import publish
 from training.pretune import balanced, gather
 from training.recipe import read_recipe
 from training.script import Job
@@ -94,9 +95,9 @@ def test_done_once(job: Job) -> None:
 
 def test_shipped(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sealed copy is taken by a job without any of the corpora; not if it was changed."""
-    shipped = tmp_path / "shipped"
-    pretune.publish(job, pretune.train(job), shipped)
-    monkeypatch.setattr(pretune, "SHIPPED", shipped)
+    shipped = tmp_path / "bundles" / "pretuned"
+    publish(pretune.train(job), job.spec, shipped)
+    monkeypatch.setattr("training.learning.shipped.SHIPPED", shipped.parent)
     other = dataclasses.replace(job, data=tmp_path / "none", cache=tmp_path / "other")
     assert pretune.pretuned(other) == shipped
     assert pretune.find(dataclasses.replace(other, seed=3)) == shipped

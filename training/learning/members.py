@@ -19,8 +19,9 @@ from torch import Tensor
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
 from training.learning.checkpoint import write_tensors
-from training.learning.learner import LORA
+from training.learning.learner import LORA, owner
 from training.learning.provenance import PROVENANCE, join_provenance
+from training.learning.shipped import find_shipped
 from training.progress import console
 from training.recipe import Recipe
 from training.script import Job
@@ -46,7 +47,13 @@ def average(job: Job, start: Path | None, tune: Callable[..., None]) -> Path:
     folders = []
     for number in range(1, job.recipe.settings.stage2.members + 1):
         member = member_job(job, number)
-        console.print(f"member {number} of {job.recipe.settings.stage2.members}")
+        title = f"member {number} of {job.recipe.settings.stage2.members}"
+        trained = owner(member.recipe, "stage2", member.seed, start, words_alone=True)
+        if (shipped := find_shipped(trained)) is not None:
+            console.print(f"{title}: from {shipped}")
+            folders.append(shipped)
+            continue
+        console.print(title)
         tune(member, start, member=True)
         folders.append(member.runs / "stage2")
     write_tensors(out / LORA, mean_of([load_file(folder / LORA) for folder in folders]))

@@ -82,6 +82,25 @@ def test_finished_members_are_kept(job: Job) -> None:
     assert [path.stat().st_mtime_ns for path in paths] == written
 
 
+def test_a_shipped_member_is_taken(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that travels with the code is not trained again; the others are."""
+    monkeypatch.setattr("training.learning.shipped.SHIPPED", tmp_path / "bundles")
+    out = tmp_path / "bundles" / "words-2"
+    stage2.train(dataclasses.replace(job, options=argparse.Namespace(member=2, out=out)))
+    elsewhere = dataclasses.replace(job, runs=tmp_path / "elsewhere")
+    elsewhere.runs.mkdir()
+    for part in ("face", "speech"):
+        (elsewhere.runs / part).symlink_to(job.runs / part)
+    stage2.train(elsewhere)
+    assert (elsewhere.runs / "words/1/stage2" / LORA).exists()
+    assert not (elsewhere.runs / "words/2").exists()
+    one, two = load_file(elsewhere.runs / "words/1/stage2" / LORA), load_file(out / LORA)
+    mean = load_file(elsewhere.runs / members.FOLDER / LORA)
+    assert all(torch.equal(members.mean_of([one, two])[name], mean[name]) for name in mean)
+
+
 def test_one_member(job: Job) -> None:
     """A member trained by itself is the one that the whole takes."""
     alone = dataclasses.replace(job, options=argparse.Namespace(member=2))

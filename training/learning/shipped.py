@@ -1,0 +1,42 @@
+"""Results of long trainings that travel with the code: sealed folders in `bundles/`.
+
+They are no whole bundles, just LoRA with the record of its training. A recipe that asks for
+exactly the same training (`training.learning.learner.owner`) takes the weights from there.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from engine.model.manifest import verify_bundle
+from engine.model.spec import ModelSpec
+from export.bundle import SPEC, write_manifest
+from training.learning.learner import LORA
+from training.learning.provenance import FINISHED, PROVENANCE, is_finished
+
+SHIPPED = Path(__file__).parents[2] / "bundles"
+
+
+def find_shipped(owner: str) -> Path | None:
+    """The folder with all of just this training, if there is one.
+
+    Raises:
+        UserError: It is not as its manifest says.
+    """
+    for path in sorted(SHIPPED.glob(f"*/{FINISHED}")):
+        if is_finished(path.parent, owner):
+            verify_bundle(path.parent)
+            return path.parent
+    return None
+
+
+def publish(source: Path, spec: ModelSpec, out: Path) -> None:
+    """Write a sealed folder of what a finished training in `source` learned."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in (LORA, PROVENANCE, FINISHED):
+        shutil.copyfile(source / name, out / name)
+    text = json.dumps(spec.to_dict(), indent=2) + "\n"
+    (out / SPEC).write_text(text, encoding="utf-8")
+    write_manifest(out)
