@@ -60,6 +60,22 @@ def test_new_weights_are_kept_where_held_out_turns_say_so() -> None:
     assert weights is nothing
 
 
+def test_a_source_that_helps_one_half_only_is_left() -> None:
+    """The other one is still refitted."""
+
+    def voices(seed: int, *, sign: float) -> Weighed:
+        made = drawn(seed)
+        evidence = torch.stack([sign * made.evidence[:, 0], made.evidence[:, 1]], 1)
+        return Weighed(made.base, evidence, made.truth)
+
+    folds = {"x": (voices(2, sign=1.0), voices(3, sign=-1.0))}
+    weights, kept, figures = refit_sets({"x": drawn(1)}, folds, START, LABELS)
+    assert kept
+    assert torch.equal(weights[0], START[0])
+    assert float(weights[1].min()) > 0.5
+    assert figures["x"].nll_after < figures["x"].nll_before
+
+
 def test_a_dry_run_changes_nothing(tiny_job: Job, tiny_bundle: Path, tmp_path: Path) -> None:
     """A real one writes the weights it tells, and nothing else, where they are better."""
     bundle = tmp_path / "bundle"
