@@ -74,7 +74,9 @@ became.
 7. **Calibration**: for each set of modalities a temperature, and a bias of each emotion where it helps,
    fitted on dev; composed sets on the first half. Temperatures: $temperatures.
 
-Those are the settings of `python -m training.run compact`. Stage 1 of the paper, behaviour alignment,
+`python -m training.run compact` does all of it. The encoders' settings are from the record of their
+training (`training.json`); where they differ from today's defaults the encoder is of an earlier version,
+and a new training gives another one. Stage 1 of the paper, behaviour alignment,
 $stage1. No conversation with its own video and sound was seen in training.
 
 ## Dev figures
