@@ -108,6 +108,15 @@ def test_shipped(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         pretune.pretuned(other)
 
 
+@pytest.mark.parametrize("name", ["compact", "emorynlp"])
+def test_the_recipes_need_no_pretuning(name: str, tmp_path: Path) -> None:
+    """What they ask for is in this repository."""
+    job = Job(read_recipe(name), tmp_path, tmp_path / "runs", tmp_path / "cache")
+    found = pretune.pretuned(job)
+    assert found is not None
+    assert found.name == "pretuned"
+
+
 def test_without_corpus(job: Job) -> None:
     """A missing corpus is named before the model is loaded."""
     recipe = job.recipe.with_settings(pretune={"corpora": ["dailydialog"]})
