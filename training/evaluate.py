@@ -97,6 +97,7 @@ def _session(options: argparse.Namespace, words: Sequence[str]) -> Session:
         zero_shot=options.zero_shot,
         words=options.transcripts,
         noise=options.noise,
+        punctuated=options.punctuated,
     )
 
     def request(encoders: Encoders, labels: tuple[str, ...]) -> examples.Request:
@@ -139,6 +140,8 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         raise UserError(f"--noise: only for {known}")
     if options.noise is not None and options.transcripts != "human":
         raise UserError("--noise stands for a transcriber: leave --transcripts out")
+    if options.punctuated and options.noise is None:
+        raise UserError("--punctuated says how the words of --noise are written: give that too")
     if options.half is not None and options.dataset != "composed":
         raise UserError("--half: only for composed")
     if options.zero_shot and not conversations:
@@ -238,6 +241,11 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         type=_rate,
         metavar="RATE",
         help="words as a recogniser writes them: lower case, no punctuation, this share wrong",
+    )
+    what.add_argument(
+        "--punctuated",
+        action="store_true",
+        help="with --noise: case and punctuation stay, as Whisper writes them",
     )
     what.add_argument(
         "--prosody", type=Path, help="measured prosody of a csv of MELD; default: found beside it"

@@ -133,6 +133,15 @@ def test_noise_spoils_the_words(smoke: Smoke, score: Score) -> None:
     assert {k: plain[k] for k in FIGURES} == pytest.approx({k: clean[k] for k in FIGURES}, abs=1e-4)
 
 
+def test_punctuated_noise(smoke: Smoke, score: Score) -> None:
+    """The same words are wrong; what differs is how they are written."""
+    path = smoke.data / "meld" / "dev_sent_emo.csv"
+    plain = score("meld", path, "--noise", "0.3")
+    punctuated = score("meld", path, "--noise", "0.3", "--punctuated")
+    assert punctuated["about"]["punctuated"] is True
+    assert punctuated["transcripts"] == plain["transcripts"]
+
+
 def test_halves_of_the_composed_voices(smoke: Smoke, score: Score) -> None:
     """The same words, and other pictures."""
     words = (*composed(smoke), "--speakers", "dev")
@@ -146,6 +155,7 @@ def test_halves_of_the_composed_voices(smoke: Smoke, score: Score) -> None:
     [
         (("fer2013", "x", "--noise", "0.1"), "--noise: only for"),
         (("meld", "x", "--noise", "0.1", "--transcripts", "asr"), "leave --transcripts out"),
+        (("meld", "x", "--punctuated"), "--punctuated says how the words of --noise"),
         (("meld", "x", "--half", "1"), "--half: only for composed"),
     ],
 )

@@ -139,10 +139,12 @@ def to_examples(
     return Examples(tuple(turns), truth_of(conversations, labels))
 
 
-def degraded(conversations: Conversations, rate: float, seed: int) -> list[str]:
+def degraded(
+    conversations: Conversations, rate: float, seed: int, *, punctuated: bool = False
+) -> list[str]:
     """The words of every utterance as a recogniser would write them, this share of them wrong."""
     rng = random.Random(seed)
-    return [degrade(text, rate, rng) for text in conversations.texts]
+    return [degrade(text, rate, rng, punctuated=punctuated) for text in conversations.texts]
 
 
 def with_texts(

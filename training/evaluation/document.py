@@ -33,8 +33,10 @@ class About:
     words: str = "human"
     """Whose transcripts: `human`, `asr` or `both`."""
     noise: float | None = None
-    """Word errors per word put into the corpus's transcripts, without case and punctuation; None
-    where they are read as they are."""
+    """Word errors per word put into the corpus's transcripts; None where they are read as they
+    are."""
+    punctuated: bool = False
+    """Whether these keep case and punctuation."""
 
 
 @dataclass(frozen=True)

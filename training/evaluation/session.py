@@ -134,7 +134,8 @@ class Session:
         """The corpus's words as a recogniser would write them, where that is asked for."""
         if self.about.noise is None:
             return None
-        return degraded(conversations, self.about.noise, self.seed)
+        about = self.about
+        return degraded(conversations, about.noise or 0.0, self.seed, punctuated=about.punctuated)
 
     def _heard(
         self,
