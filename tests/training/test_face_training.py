@@ -46,8 +46,8 @@ def test_a_killed_training_ends_with_the_same_weights(
 ) -> None:
     """Killed after the first epoch and started again: all state at the end is equal."""
 
-    def save_and_die(*arguments: object) -> None:
-        save_checkpoint(*arguments)  # type: ignore[arg-type]
+    def save_and_die(*arguments: object, owner: str) -> None:
+        save_checkpoint(*arguments, owner=owner)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
