@@ -89,9 +89,12 @@ class Sources:
 
     def _heard(self, dialogue: Dialogue, rng: random.Random) -> Dialogue:
         settings = self._job.recipe.settings.stage2
-        if rng.random() >= settings.noisy_share:
+        drawn = rng.random()
+        if drawn >= settings.plain_share + settings.noisy_share:
             return dialogue
-        return degrade_dialogue(dialogue, rng.uniform(0, settings.noise_rate), rng)
+        punctuated = drawn >= settings.plain_share
+        rate = rng.uniform(0, settings.noise_rate)
+        return degrade_dialogue(dialogue, rate, rng, punctuated=punctuated)
 
     def _clips(self, split: str) -> list[TrainingSequence]:
         """Dialogues of a split with their own pictures and sound, as in the paper.

@@ -34,6 +34,7 @@ WORDS_SETTINGS = (
     "weight_decay",
     "class_weights",
     "noisy_share",
+    "plain_share",
     "noise_rate",
 )
 """Of `Stage2Training`."""
