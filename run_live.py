@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import sys
 import time
@@ -61,13 +62,21 @@ async def recognize(options: cli.Options, began: float) -> int:
             say=say,
         )
         say("loading the models ...")
-        worker, cutter = await assembly.load_models(
-            options, source, resolve, base=spec["llm"]["base"], words=words
-        )
+        cutter = assembly.new_cutter(source, resolve, spec)
+        wanted = assembly.wanted(options, source, words)
+        base = spec["llm"]["base"]
+        load = functools.partial(assembly.load_worker, options, resolve, base, wanted)
+        worker = await asyncio.to_thread(load)
         console = await stack.enter_async_context(ConsoleSink())
         build = assembly.event_builder(options.node, source.name, model)
         summary = await live.run(
-            source, cutter, worker, [*sinks, console], build=build, stop=stop_on_signals()
+            source,
+            cutter,
+            worker,
+            [*sinks, console],
+            build=build,
+            stop=stop_on_signals(),
+            make_worker=load,
         )
     skipped = source.skipped_packets
     lines = report(

@@ -6,13 +6,14 @@ said before that.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.captions import captions_beside, read_captions
 from engine.cli import Options
@@ -20,14 +21,21 @@ from engine.events import EmotionEvent, ModelInfo, build_event
 from engine.model.manifest import verify_bundle
 from engine.sinks import JsonlSink, MqttSink, Sink, embedded_broker
 from engine.sinks.without_text import WithoutText
-from engine.worker import Observer, Recognized, Recognizer, Transcribe, Worker
-from stream.cutter import UtteranceCutter
+from engine.worker import Recognized, Transcribe, Worker
+from stream.cutter import VIDEO_LAG, UtteranceCutter, WorkPlan
 from stream.errors import UserError
 from stream.ids import uuid7_factory
 from stream.sources import DEFAULT_PARTICIPANT, Source, open_source
 from stream.vad import SileroVad
 
+if TYPE_CHECKING:
+    from engine.behaviour import BehaviourReader
+    from engine.model.recognizer import Recognizer
+
 logger = logging.getLogger(__name__)
+
+LIVE_VIDEO_LAG = 0.3
+"""Seconds that a live utterance waits for its last pictures."""
 
 Resolve = Callable[[str], Path]
 """Finds the weights of a base model by its name; blocks, and may download them."""
@@ -98,38 +106,87 @@ async def open_sinks(
     return [await stack.enter_async_context(sink) for sink in sinks]
 
 
-async def load_models(
-    options: Options, source: Source, resolve: Resolve, *, base: str, words: Transcribe | None
-) -> tuple[Worker, UtteranceCutter]:
-    """Load what finds speech, words, emotions and behaviour, side by side.
+@dataclass(frozen=True)
+class Wanted:
+    """What a worker is needed for."""
+
+    listen: bool
+    """Speech is to be recognised."""
+    look: bool
+    """Behaviour is to be described."""
+    words: Transcribe | None = None
+    """Gives the words, if they need not be recognised."""
+
+
+def wanted(options: Options, source: Source, words: Transcribe | None) -> Wanted:
+    """What is needed for an open source."""
+    return Wanted(
+        listen=options.text and words is None and source.has_audio,
+        look=options.behaviour and source.has_video,
+        words=words,
+    )
+
+
+def load_worker(options: Options, resolve: Resolve, base: str, wanted: Wanted) -> Worker:
+    """Load what finds faces, words, emotions and behaviour, side by side; blocks.
 
     Args:
         options: What was asked for.
-        source: Is open.
         resolve: Finds weights.
         base: Name of the language model under the bundle.
-        words: The transcript, if it need not be recognised.
+        wanted: What to load.
     """
-    listen = options.text and words is None and source.has_audio
-    look = options.behaviour and source.has_video
-    recognizer, transcribe, observe, vad = await asyncio.gather(
-        asyncio.to_thread(_load_recognizer, options, resolve, base),
-        asyncio.to_thread(_load_transcriber, resolve, options.threads) if listen else _nothing(),
-        asyncio.to_thread(_load_observer, resolve) if look else _nothing(),
-        asyncio.to_thread(lambda: SileroVad(resolve("silero-vad")))
-        if source.has_audio
-        else _nothing(),
+    from engine.faces import FaceDetector, FaceFollower
+    from engine.perception import Perception
+
+    with ThreadPoolExecutor(3) as pool:
+        recognizer = pool.submit(_load_recognizer, options, resolve, base)
+        transcribe = pool.submit(_load_transcriber, resolve, options.threads, wanted)
+        reader = pool.submit(_load_behaviour, resolve, wanted)
+        detector = FaceDetector(resolve("blazeface"))
+        encoder, measurer = recognizer.result(), reader.result()
+    observer = None
+    if measurer is not None:
+        from engine.behaviour import Observer
+
+        observer = Observer(measurer)
+    perception = Perception(encoder, lambda: FaceFollower(detector), measurer, observer)
+    return Worker(encoder, transcribe.result(), perception=perception)
+
+
+def new_cutter(source: Source, resolve: Resolve, spec: Mapping[str, Any]) -> UtteranceCutter:
+    """What cuts the media of one open source into utterances.
+
+    Args:
+        source: Whose.
+        resolve: Finds the weights of the voice detector.
+        spec: Of the bundle.
+    """
+    vad = SileroVad(resolve("silero-vad")) if source.has_audio else None
+    audio = spec["audio"]
+    return UtteranceCutter(
+        vad,
+        participant=source.participant,
+        ahead=WorkPlan(audio["window_seconds"], audio["hop_seconds"]),
+        # The packets of a file may be stored far apart; live there is no time to wait.
+        video_lag_seconds=LIVE_VIDEO_LAG if source.live else VIDEO_LAG,
     )
-    cutter = UtteranceCutter(vad, participant=source.participant)
-    return Worker(recognizer, words or transcribe, observe=observe), cutter
 
 
 def event_builder(
-    node: str, source_name: str, model: ModelInfo
+    node: str, source_name: str, model: ModelInfo, dialogue: str | None = None
 ) -> Callable[[Recognized], EmotionEvent]:
-    """A function that makes the events of a new session with one dialogue, words included."""
+    """A function that makes the events of a new session, words included.
+
+    Args:
+        node: Name of this machine.
+        source_name: Name of the source.
+        model: Which model speaks.
+        dialogue: Id of the dialogue; None for a new one.
+    """
     new_id = uuid7_factory()
-    session, dialogue = new_id(), new_id()
+    session = new_id()
+    dialogue = dialogue or new_id()
 
     def build(recognized: Recognized) -> EmotionEvent:
         return build_event(
@@ -143,21 +200,18 @@ def event_builder(
             model=model,
             include_text=True,
             latency_ms=recognized.latency_ms,
+            partial_id=None if recognized.final else new_id(),
         )
 
     return build
 
 
-async def _nothing() -> None:
-    return None
-
-
 def _load_recognizer(options: Options, resolve: Resolve, base: str) -> Recognizer:
-    from engine.model.recognizer import Recognizer as BundleRecognizer
+    from engine.model.recognizer import Recognizer
 
     weights, faces = resolve(base), resolve("blazeface")
     try:
-        return BundleRecognizer.load(
+        return Recognizer.load(
             options.bundle,
             base_model=weights,
             face_detector=faces,
@@ -168,21 +222,23 @@ def _load_recognizer(options: Options, resolve: Resolve, base: str) -> Recognize
         raise _unfit(options.bundle, error) from error
 
 
-def _load_transcriber(resolve: Resolve, threads: int) -> Transcribe:
+def _load_transcriber(resolve: Resolve, threads: int, wanted: Wanted) -> Transcribe | None:
+    if not wanted.listen:
+        return wanted.words
     from engine.transcriber import Transcriber
 
     transcriber = Transcriber(resolve("whisper-tiny.en"), threads)
     return lambda utterance: transcriber(utterance.audio)
 
 
-def _load_observer(resolve: Resolve) -> Observer | None:
+def _load_behaviour(resolve: Resolve, wanted: Wanted) -> BehaviourReader | None:
     """None where its weights cannot be had: there is an emotion without it, too."""
+    if not wanted.look:
+        return None
     from engine.behaviour import BehaviourReader
-    from engine.behaviour import Observer as BehaviourObserver
 
     try:
-        names = ("face-landmarks", "pose", "blazeface")
-        return BehaviourObserver(BehaviourReader(*(resolve(name) for name in names)))
+        return BehaviourReader(*map(resolve, ("face-landmarks", "pose", "blazeface")))
     except UserError as error:
         logger.warning("behaviour is not described: %s", error)
         return None

@@ -36,6 +36,9 @@ __all__ = [
 
 SPEC_VERSION = "1.0"
 EVENT_TYPE = "bemerc.utterance.v1"
+"""Of an utterance that has ended."""
+PARTIAL_TYPE = "bemerc.partial.v1"
+"""Of one that goes on: its last event, with the same `data.utterance`, supersedes it."""
 CONTENT_TYPE = "application/json"
 CONSENTS = ("unknown", "given")
 """`given`: the participant agreed to be analysed; `unknown`: nothing was recorded about it."""
@@ -50,7 +53,7 @@ class EmotionEvent:
     """What one participant expressed in one utterance."""
 
     id: str
-    """The id of the utterance: a time-ordered UUID, kept across redelivery."""
+    """A time-ordered UUID, kept across redelivery; of a final event that of the utterance."""
     node: str
     """Name of the machine or installation."""
     source: str
@@ -85,6 +88,8 @@ class EmotionEvent:
     """Why the input was worse than it could be."""
     consent: str = "unknown"
     """One of `CONSENTS`."""
+    partial: bool = False
+    """Whether the utterance goes on, so that another event supersedes this one."""
 
     def __post_init__(self) -> None:
         for name in ("node", "source"):
@@ -92,6 +97,7 @@ class EmotionEvent:
         for name in ("session", "dialogue", "utterance", "participant"):
             checks.string(f"data.{name}", getattr(self, name))
         checks.string("id", self.id)
+        checks.boolean("type", self.partial)
         object.__setattr__(self, "time", checks.utc("time", self.time))
         checks.integer("data.turn", self.turn)
         checks.numbers("data.contributions", self.contributions, low=-1, high=1)
@@ -110,7 +116,9 @@ class EmotionEvent:
     def to_json(self) -> dict[str, Any]:
         """The CloudEvents document, of JSON types only."""
         data = asdict(self)
-        event_id, node, source = (data.pop(name) for name in ("id", "node", "source"))
+        event_id, node, source, partial = (
+            data.pop(name) for name in ("id", "node", "source", "partial")
+        )
         time: datetime = data.pop("time")
         data["degraded"] = list(self.degraded)
         data["moments"] = list(data["moments"])
@@ -119,7 +127,7 @@ class EmotionEvent:
             "specversion": SPEC_VERSION,
             "id": event_id,
             "source": f"/{quote(node, safe='')}/{quote(source, safe='')}",
-            "type": EVENT_TYPE,
+            "type": PARTIAL_TYPE if partial else EVENT_TYPE,
             "subject": self.participant,
             "time": time.isoformat().replace("+00:00", "Z"),
             "datacontenttype": CONTENT_TYPE,
@@ -139,11 +147,11 @@ class EmotionEvent:
         """
         envelope = checks.mapping("event", document)
         for name, legal in (
-            ("specversion", SPEC_VERSION),
-            ("type", EVENT_TYPE),
-            ("datacontenttype", CONTENT_TYPE),
+            ("specversion", (SPEC_VERSION,)),
+            ("type", (EVENT_TYPE, PARTIAL_TYPE)),
+            ("datacontenttype", (CONTENT_TYPE,)),
         ):
-            checks.choice(name, checks.member(envelope, name), (legal,))
+            checks.choice(name, checks.member(envelope, name), legal)
         node, source = _split_source(checks.member(envelope, "source"))
         values = dict(checks.mapping("data", checks.member(envelope, "data")))
         for name, part in _PARTS.items():
@@ -153,6 +161,7 @@ class EmotionEvent:
             for entry in checks.entries("data.moments", values.get("moments", ()))
         )
         values |= {"id": checks.member(envelope, "id"), "node": node, "source": source}
+        values["partial"] = envelope["type"] == PARTIAL_TYPE
         values["time"] = checks.rfc3339("time", checks.member(envelope, "time"))
         return _read(cls, "data", values)
 
@@ -193,6 +202,7 @@ def build_event(
     include_text: bool,
     latency_ms: Mapping[str, float] | None = None,
     consent: str = "unknown",
+    partial_id: str | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> EmotionEvent:
     """Join what was recognised with where it comes from.
@@ -209,6 +219,7 @@ def build_event(
         include_text: Whether the transcript may leave the engine.
         latency_ms: Milliseconds of stages outside the recogniser (`asr`, `queue`, ...).
         consent: One of `CONSENTS`.
+        partial_id: Id of a partial event; None where the utterance has ended.
         clock: Gives the time of the event, with a time zone.
 
     Raises:
@@ -219,7 +230,7 @@ def build_event(
     text = utterance.text[:TEXT_LIMIT] if include_text and utterance.text is not None else None
     seen = recognition.behaviour
     return EmotionEvent(
-        id=utterance.id,
+        id=partial_id or utterance.id,
         node=checks.name(node),
         source=checks.name(source),
         time=clock(),
@@ -228,7 +239,7 @@ def build_event(
         utterance=utterance.id,
         turn=turn,
         participant=checks.name(utterance.participant),
-        window=_window(utterance),
+        window=_window(utterance, recognition),
         emotion=Emotion(
             label=recognition.label,
             probabilities=_floats(recognition.probabilities),
@@ -244,14 +255,15 @@ def build_event(
         latency_ms=_floats({**(latency_ms or {}), **recognition.latency_ms}),
         degraded=utterance.degraded,
         consent=consent,
+        partial=partial_id is not None,
     )
 
 
-def _window(utterance: Utterance) -> Window:
+def _window(utterance: Utterance, recognition: Recognition) -> Window:
     return Window(
         start=utterance.start,
         end=utterance.end,
-        frames=len(utterance.frames),
+        frames=recognition.pictures,
         frames_dropped=utterance.frames_dropped,
         audio_ms=round(len(utterance.audio) * 1000 / SAMPLE_RATE),
     )

@@ -1,47 +1,60 @@
-"""From a source to the sinks: the only asyncio orchestration.
+"""From sources to the sinks: the only asyncio orchestration.
 
-    source -> cutter -> waiting utterances -> worker thread -> outbox -> sink
-                                                            -> outbox -> sink
+    source -> cutter -> what can be done ahead, ended utterances -> compute thread
+                                                                         |
+                                                  outbox -> sink <- event
+                                                  outbox -> sink <-
 
-One task reads the source and finds utterances (voice activity detection takes a fraction of
-a millisecond, so it runs right there), one passes them to the worker thread, which owns all
-heavy compute, and one per sink delivers. Everything between them is bounded.
+Every participant has a task that reads a source and finds utterances (voice activity
+detection takes a fraction of a millisecond, so it runs right there); one thread owns all
+heavy compute (`engine.compute`), and one task per sink delivers. Everything between them is
+bounded.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from engine.compute import Compute, Outcome
 from engine.events import EmotionEvent
+from engine.schedule import Leave, Listen, Look, Recognize
+from engine.shedding import FrameRate
 from engine.sinks import Sink
 from engine.sinks.connection import delays
 from engine.sinks.outbox import Outbox
-from engine.worker import Recognized
-from stream.cutter import UtteranceCutter
+from engine.vitals import Vitals
+from engine.worker import Place, Recognized, Worker
+from stream.cutter import Resumed, SoFar, UtteranceCutter
 from stream.media import AudioChunk, Utterance
-from stream.sources.base import Source
+from stream.sources.base import MediaItem, Source
+from stream.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-WAITING_UTTERANCES = 4
-"""Utterances that wait for the worker thread; each holds up to 64 pictures."""
 OUTBOX_EVENTS = 1_000
 """Events that wait for one sink."""
 GRACE_SECONDS = 10.0
 """How long a sink may take to deliver what is left when everything else has ended."""
+HUNG_SECONDS = 30.0
+"""A job of the compute thread that takes longer has hung."""
+WATCH_SECONDS = 1.0
+"""Between two looks at whether something has hung."""
+
+Build = Callable[[Recognized], EmotionEvent]
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """How a run went."""
+    """How a participant's part in a run went."""
 
     utterances: int
-    """Events made."""
+    """Events of utterances that ended."""
     failed: int
     """Utterances that could not be recognised."""
     dropped: int
@@ -51,7 +64,7 @@ class RunSummary:
     media_seconds: float
     """How far the source was read."""
     wall_seconds: float
-    """How long the run took."""
+    """How long it took."""
     first_event_at: float | None
     """What the clock showed when the first event was made."""
     failure: Exception | None = None
@@ -61,54 +74,48 @@ class RunSummary:
 async def run(
     source: Source,
     cutter: UtteranceCutter,
-    worker: Callable[[Utterance], Recognized],
+    worker: Worker,
     sinks: Sequence[Sink],
     *,
-    build: Callable[[Recognized], EmotionEvent],
+    build: Build,
     stop: asyncio.Event,
+    make_worker: Callable[[], Worker] | None = None,
+    vitals: Vitals | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     grace_seconds: float = GRACE_SECONDS,
 ) -> RunSummary:
-    """Recognise everything in an open source and publish it to open sinks.
+    """Recognise everything in one open source and publish it to open sinks.
 
     Args:
         source: Read to its end, or until `stop` is set.
         cutter: Turns what the source gives into utterances.
-        worker: Called for one utterance after the other, in its own thread.
+        worker: Has the models.
         sinks: Each gets every event, in order; one that fails is tried again alone.
-        build: Makes the event.
+        build: Makes the events.
         stop: Ends the source; the utterance in progress is still finished and published.
+        make_worker: See `Engine`.
+        vitals: Counts and measures.
         clock: Seconds, never going back.
         sleep: Waits before a sink is tried again.
         grace_seconds: See `GRACE_SECONDS`.
     """
-    began = clock()
-    line = _Line(source, cutter, worker, build, clock)
-    outlets = [_Outlet(sink, sleep) for sink in sinks]
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            stopping = tasks.create_task(_stop_when_told(source, stop))
-            deliveries = [tasks.create_task(outlet.deliver()) for outlet in outlets]
-            tasks.create_task(line.read())
-            async for event in line.events():
-                for outlet in outlets:
-                    outlet.outbox.put(event)
-            stopping.cancel()
-            await _close(outlets, deliveries, grace_seconds)
-    finally:
-        # Not waiting: after a second Ctrl-C the thread may be in the middle of an utterance.
-        line.executor.shutdown(wait=False, cancel_futures=True)
-    return RunSummary(
-        utterances=line.recognized,
-        failed=line.failed,
-        dropped=line.dropped,
-        undelivered={o.sink.name: o.undelivered for o in outlets if o.undelivered},
-        media_seconds=line.media_seconds,
-        wall_seconds=clock() - began,
-        first_event_at=line.first_event_at,
-        failure=line.failure,
+    engine = Engine(
+        worker,
+        sinks,
+        make_worker=make_worker,
+        vitals=vitals,
+        clock=clock,
+        sleep=sleep,
+        grace_seconds=grace_seconds,
     )
+    async with engine:
+        stopping = asyncio.create_task(_stop_when_told(source, stop))
+        try:
+            summary = await engine.attend(source, cutter, build=build)
+        finally:
+            stopping.cancel()
+    return replace(summary, undelivered=engine.undelivered)
 
 
 async def _stop_when_told(source: Source, stop: asyncio.Event) -> None:
@@ -116,103 +123,294 @@ async def _stop_when_told(source: Source, stop: asyncio.Event) -> None:
     source.stop()
 
 
-async def _close(
-    outlets: Sequence[_Outlet], deliveries: Sequence[asyncio.Task[None]], grace_seconds: float
-) -> None:
-    """Let every sink deliver what is left, within the time it has for that."""
-    for outlet in outlets:
-        outlet.outbox.close()
-    if deliveries:
-        _, late = await asyncio.wait(deliveries, timeout=grace_seconds)
-        for delivery in late:
-            delivery.cancel()
+class Engine:
+    """Serves any number of participants, who come and go, with one compute thread.
 
-
-class _Line:
-    """The way from the source to events."""
+    Args:
+        worker: Has the models.
+        sinks: Open; each gets every event.
+        make_worker: Loads another worker, in a thread, where this one has hung; without it that
+            is only reported.
+        vitals: Counts and measures.
+        clock: Seconds, never going back.
+        sleep: Waits before a sink is tried again.
+        grace_seconds: See `GRACE_SECONDS`.
+        hung_seconds: See `HUNG_SECONDS`.
+        watch_seconds: See `WATCH_SECONDS`.
+    """
 
     def __init__(
         self,
-        source: Source,
-        cutter: UtteranceCutter,
-        worker: Callable[[Utterance], Recognized],
-        build: Callable[[Recognized], EmotionEvent],
-        clock: Callable[[], float],
+        worker: Worker,
+        sinks: Sequence[Sink],
+        *,
+        make_worker: Callable[[], Worker] | None = None,
+        vitals: Vitals | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        grace_seconds: float = GRACE_SECONDS,
+        hung_seconds: float = HUNG_SECONDS,
+        watch_seconds: float = WATCH_SECONDS,
     ) -> None:
-        self._source, self._cutter, self._clock = source, cutter, clock
-        self._worker, self._build = worker, build
-        self._waiting: asyncio.Queue[tuple[float, Utterance] | None]
-        self._waiting = asyncio.Queue(WAITING_UTTERANCES)
-        self._dropped_since = 0
-        self.executor = ThreadPoolExecutor(1, "recognizer")
-        self.recognized = self.failed = self.dropped = 0
-        self.media_seconds = 0.0
-        self.first_event_at: float | None = None
-        self.failure: Exception | None = None
+        self._worker, self._make_worker, self._clock = worker, make_worker, clock
+        self.vitals = vitals or Vitals(clock)
+        self._outlets = [_Outlet(sink, sleep, self.vitals) for sink in sinks]
+        self._grace_seconds = grace_seconds
+        self._hung_seconds, self._watch_seconds = hung_seconds, watch_seconds
+        # Restarts that are five hangs apart must count as often, too.
+        self._watchdog = Watchdog(clock, per_seconds=max(60.0, 10 * hung_seconds))
+        self._seats: dict[str, _Seat] = {}
+        self._numbers = itertools.count(1)
 
-    async def read(self) -> None:
-        """Turn the source into waiting utterances; its failure ends it, not what it gave."""
+    async def __aenter__(self) -> Engine:
+        """Begin to compute and to deliver."""
+        self._compute = Compute(self._worker, self._done, self._clock)
+        self._deliveries = [asyncio.create_task(outlet.deliver()) for outlet in self._outlets]
+        self._watching = asyncio.create_task(self._watch())
+        for kind in ("frames", "utterances", "partials"):
+            self.vitals.queue(kind, functools.partial(self._compute.depth, kind))
+        for outlet in self._outlets:
+            self.vitals.queue(f"outbox:{outlet.sink.name}", outlet.outbox.__len__)
+        self.vitals.participants(lambda: len(self._seats))
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Deliver what is left; after a failure, at once."""
+        self._compute.close()  # not waiting: it may be in the middle of an utterance
+        self._watching.cancel()
+        for outlet in self._outlets:
+            outlet.outbox.close()
+        late: set[asyncio.Task[None]] = set(self._deliveries)
+        if error is None and self._deliveries:
+            _, late = await asyncio.wait(self._deliveries, timeout=self._grace_seconds)
+        for delivery in late:
+            delivery.cancel()
+        await asyncio.gather(self._watching, *self._deliveries, return_exceptions=True)
+
+    @property
+    def undelivered(self) -> dict[str, int]:
+        """Events lost, per sink that lost any; known when the engine is closed."""
+        return {o.sink.name: o.undelivered for o in self._outlets if o.undelivered}
+
+    async def attend(
+        self, source: Source, cutter: UtteranceCutter, *, build: Build, dialogue: str = ""
+    ) -> RunSummary:
+        """Serve one participant to the end of an open source.
+
+        Args:
+            source: Read to its end. What breaks it ends it, not what it gave before.
+            cutter: Turns what the source gives into utterances; of this participant alone.
+            build: Makes the participant's events.
+            dialogue: Names the dialogue that the participant takes part in.
+        """
+        began = self._clock()
+        key = f"{next(self._numbers)}/{dialogue}/{source.participant}"
+        seat = _Seat(key, source, cutter, build)
+        self._seats[key] = seat
+        self._compute.join(Place(key, dialogue), lossless=not source.live)
+        failure: Exception | None = None
         try:
-            async for item in self._source:
-                end = item.end if isinstance(item, AudioChunk) else item.time
-                self.media_seconds = max(self.media_seconds, end)
-                await self._queue(self._cutter.push(item))
-                await asyncio.sleep(0)  # a file at full speed would keep the loop to itself
-        except Exception as error:
-            self.failure = error
-        await self._queue(self._cutter.flush())
-        await self._waiting.put(None)
-
-    async def _queue(self, utterances: Sequence[Utterance]) -> None:
-        """A file waits until there is room; a live source cannot, so the oldest goes."""
-        for utterance in utterances:
-            if self._source.live and self._waiting.full():
-                self._waiting.get_nowait()
-                self.dropped += 1
-                self._dropped_since += 1
-            await self._waiting.put((self._clock(), utterance))
-
-    async def events(self) -> AsyncIterator[EmotionEvent]:
-        """The event of each utterance; one that fails is counted and passed over."""
-        while (waited := await self._waiting.get()) is not None:
-            since, utterance = waited
-            queue_ms = 1000 * (self._clock() - since)
             try:
-                event = await self._recognize(self._with_losses(utterance), queue_ms)
+                async for item in source:
+                    await self._take(seat, item)
             except Exception as error:
-                self.failed += 1
-                logger.warning("utterance at %.1f s not recognised: %s", utterance.start, error)
-                logger.debug("because of", exc_info=error)
-                continue
-            self.recognized += 1
-            if self.first_event_at is None:
-                self.first_event_at = self._clock()
-            yield event
+                failure = error
+                self.vitals.failure("source")
+            await self._queue(seat, cutter.flush())
+        finally:
+            self._compute.leave(key)
+            seat.closing = True
+        await seat.left.wait()
+        return RunSummary(
+            utterances=seat.recognized,
+            failed=seat.failed,
+            dropped=seat.dropped,
+            undelivered={},
+            media_seconds=seat.media_seconds,
+            wall_seconds=self._clock() - began,
+            first_event_at=seat.first_event_at,
+            failure=failure,
+        )
 
-    async def _recognize(self, utterance: Utterance, queue_ms: float) -> EmotionEvent:
-        loop = asyncio.get_running_loop()
-        recognized = await loop.run_in_executor(self.executor, self._worker, utterance)
-        if self._source.live:  # a file waits on purpose
-            latency_ms = {"queue": queue_ms, **recognized.latency_ms}
-            recognized = replace(recognized, latency_ms=latency_ms)
-        return self._build(recognized)
+    async def _take(self, seat: _Seat, item: MediaItem) -> None:
+        sound = isinstance(item, AudioChunk)
+        self.vitals.media(seat.source.participant, "audio" if sound else "video")
+        end = item.end if isinstance(item, AudioChunk) else item.time
+        seat.media_seconds = max(seat.media_seconds, end)
+        await self._queue(seat, seat.cutter.push(item))
+        await asyncio.sleep(0)  # a file at full speed would keep the loop to itself
 
-    def _with_losses(self, utterance: Utterance) -> Utterance:
-        """Say in the event that the utterances before it were dropped."""
-        count, self._dropped_since = self._dropped_since, 0
-        if not count:
-            return utterance
-        reason = f"utterances dropped before this one: {count}"
-        return replace(utterance, degraded=(*utterance.degraded, reason))
+    async def _queue(self, seat: _Seat, ended: Sequence[Utterance]) -> None:
+        """Hand over what can be done ahead, then what has ended; a file waits for room."""
+        now = self._clock()
+        if seat.source.live:
+            seat.cutter.frame_rate = seat.rate.update(self._compute.lag(seat.key), now)
+        for work in seat.cutter.take_work():
+            if isinstance(work, SoFar | Resumed):
+                if not seat.source.live:
+                    continue  # nobody waits for news of a file
+                seat.paused = isinstance(work, SoFar) and work.paused
+            await self._room(seat)
+            self._compute.put(seat.key, work)
+        for utterance in ended:
+            seat.paused = False
+            seat.spoken_at[utterance.id] = now - seat.cutter.silence_after(utterance)
+            await self._room(seat)
+            self._compute.put(seat.key, self._explained(seat, utterance))
+
+    async def _room(self, seat: _Seat) -> None:
+        while not seat.source.live and self._compute.is_full(seat.key):
+            seat.room.clear()
+            await seat.room.wait()
+
+    def _explained(self, seat: _Seat, utterance: Utterance) -> Utterance:
+        """With the reasons why its media is worse than it could be."""
+        reasons = list(getattr(seat.source, "trouble", ()))
+        if seat.rate.lowered:
+            reasons.append(f"fewer pictures looked at: {seat.rate.rate:.0f} a second")
+        return replace(utterance, degraded=(*utterance.degraded, *reasons))
+
+    def _done(self, outcome: Outcome) -> None:
+        """A job of the compute thread is done."""
+        job = outcome.job
+        for what, count in self._compute.take_dropped().items():
+            self.vitals.drop(what, count)
+        keys = {key for key, _ in job.pictures} if isinstance(job, Look) else {job.key}
+        seats = [self._seats[key] for key in keys if key in self._seats]
+        for seat in seats:
+            seat.room.set()
+        if outcome.error is None:
+            self.vitals.inference_completed()
+        if isinstance(job, Recognize):
+            if seats:
+                self._recognized(seats[0], job, outcome)
+        elif isinstance(job, Leave):
+            for seat in seats:
+                seat.left.set()
+                del self._seats[job.key]
+        elif outcome.error is not None:
+            what = "pictures" if isinstance(job, Look) else "sound"
+            self.vitals.failure("frame")
+            logger.warning("%s not looked at: %s", what, outcome.error)
+        else:
+            self.vitals.stage("audio" if isinstance(job, Listen) else "video", outcome.seconds)
+
+    def _recognized(self, seat: _Seat, job: Recognize, outcome: Outcome) -> None:
+        utterance = job.utterance
+        if job.final:
+            seat.dropped += job.lost_utterances
+            seat.ended_id = utterance.id
+        try:
+            if outcome.error is not None:
+                raise outcome.error
+            assert outcome.result is not None
+            if not job.final and (seat.ended_id == utterance.id or (job.paused and seat.paused)):
+                return  # kept by the worker: it is the final result if this was all
+            event = seat.build(self._timed(seat, job, outcome.started, outcome.result))
+        except Exception as error:
+            self.vitals.failure("utterance" if job.final else "partial")
+            seat.failed += job.final
+            logger.warning("utterance at %.1f s not recognised: %s", utterance.start, error)
+            logger.debug("because of", exc_info=error)
+            return
+        if job.final:
+            seat.recognized += 1
+            seat.first_event_at = seat.first_event_at or self._clock()
+            if "total" in event.latency_ms:
+                self.vitals.latency(event.latency_ms["total"] / 1000)
+        for stage, milliseconds in event.latency_ms.items():
+            self.vitals.stage(stage, milliseconds / 1000)
+        self.vitals.event("final" if job.final else "partial")
+        for outlet in self._outlets:
+            if job.final or outlet.sink.takes_partials:
+                outlet.outbox.put(event)
+
+    def _timed(
+        self, seat: _Seat, job: Recognize, started: float, recognized: Recognized
+    ) -> Recognized:
+        """With the times that only the engine knows, and the losses before the utterance."""
+        latency_ms = dict(recognized.latency_ms)
+        spoken_at = seat.spoken_at.pop(job.utterance.id, None) if job.final else None
+        if seat.source.live:  # a file waits on purpose
+            latency_ms["queue"] = 1000 * max(0.0, started - job.since)
+            if spoken_at is not None:
+                latency_ms["total"] = 1000 * max(0.0, self._clock() - spoken_at)
+        utterance = recognized.utterance
+        reasons = list(utterance.degraded)
+        if job.lost_pictures:
+            reasons.append("video frames dropped")
+        if job.lost_utterances:
+            reasons.append(f"utterances dropped before this one: {job.lost_utterances}")
+        utterance = replace(
+            utterance,
+            frames_dropped=utterance.frames_dropped + job.lost_pictures,
+            degraded=tuple(dict.fromkeys(reasons)),
+        )
+        return replace(recognized, utterance=utterance, latency_ms=latency_ms)
+
+    async def _watch(self) -> None:
+        """Restart the compute where a job has hung, at most five times in ten such whiles."""
+        watched: float | None = None
+        while True:
+            await asyncio.sleep(self._watch_seconds)
+            self.vitals.waiting(self._compute.waiting_since())
+            busy = self._compute.busy_since
+            if busy != watched:
+                if watched is not None:
+                    self._watchdog.beat("compute")
+                    self._watchdog.end("compute")
+                if busy is not None:
+                    self._watchdog.start("compute", self._hung_seconds)
+                watched = busy
+            for verdict in self._watchdog.check(self._clock()):
+                if verdict.action == "restart" and self._make_worker is not None:
+                    logger.warning(
+                        "inference has hung for %.0f s: starting it again", verdict.silent_seconds
+                    )
+                    self.vitals.restart("compute")
+                    self._compute.restart(await asyncio.to_thread(self._make_worker))
+                    watched = None
+                elif verdict.action == "recovered":
+                    self.vitals.recovered("compute")
+                else:
+                    logger.error("inference has hung, and is not started again any more")
+                    self.vitals.gave_up("compute")
+
+
+@dataclass(eq=False)
+class _Seat:
+    """One participant, as the event loop knows them."""
+
+    key: str
+    source: Source
+    cutter: UtteranceCutter
+    build: Build
+    rate: FrameRate = field(default_factory=FrameRate)
+    room: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    closing: bool = False
+    paused: bool = False
+    """Whether there is a pause in the open utterance."""
+    ended_id: str = ""
+    """Of the last utterance that ended."""
+    spoken_at: dict[str, float] = field(default_factory=dict)
+    """By utterance, when its last voiced sample arrived."""
+    recognized: int = 0
+    failed: int = 0
+    dropped: int = 0
+    media_seconds: float = 0.0
+    first_event_at: float | None = None
 
 
 class _Outlet:
     """One sink, with what waits for it."""
 
-    def __init__(self, sink: Sink, sleep: Callable[[float], Awaitable[object]]) -> None:
+    def __init__(
+        self, sink: Sink, sleep: Callable[[float], Awaitable[object]], vitals: Vitals
+    ) -> None:
         self.sink = sink
         self.outbox: Outbox[EmotionEvent] = Outbox(OUTBOX_EVENTS)
-        self._sleep = sleep
+        self._sleep, self._vitals = sleep, vitals
 
     @property
     def undelivered(self) -> int:
@@ -231,5 +429,6 @@ class _Outlet:
                 await self.sink.publish(event)
                 return
             except Exception as error:
+                self._vitals.failure("sink")
                 logger.warning("%s: %s; trying again in %.1f s", self.sink.name, error, seconds)
                 await self._sleep(seconds)

@@ -1,19 +1,35 @@
-"""Speech to text with Whisper (arXiv 2212.04356) on CTranslate2."""
+"""Speech to text with Whisper (arXiv 2212.04356) on CTranslate2.
+
+Whisper reads windows of 30 s, and its time goes with their length. An utterance is read in a
+window that is a few seconds longer than itself, which takes a quarter of the time and costs
+no words: `python -m benchmarks.transcription`. With too little silence after the words it says
+them again and again; where that happens, the utterance is read in a whole window.
+"""
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from faster_whisper import WhisperModel
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_suppressed_tokens
+from numpy.typing import NDArray
 
 from stream.errors import UserError
 from stream.media import SAMPLE_RATE, Samples
 
-MIN_SAMPLES = SAMPLE_RATE
-"""Shorter speech is padded with silence: Whisper makes words up from fragments."""
-MAX_NEW_TOKENS = 128
-"""Far more than anybody says in one utterance; ends a decoder caught in a loop."""
+WINDOW_SECONDS = 30.0
+"""Longest window, and most that is read of an utterance."""
+SILENCE_SECONDS = 8.0
+"""Empty window after an utterance."""
+LEAST_SECONDS = 10.0
+"""Shortest window."""
+FRAMES_PER_SECOND = 100
+TOKENS_PER_SECOND = 12
+"""Far more than anybody says; ends a decoder caught in a loop."""
 
 MAX_NO_SPEECH = 0.6
 """Above this, Whisper itself thinks that nothing was said ..."""
@@ -48,7 +64,14 @@ class Transcriber:
             cpu_threads=threads,
             local_files_only=True,
         )
-        self._language = language
+        self._tokenizer = Tokenizer(
+            self._model.hf_tokenizer,
+            self._model.model.is_multilingual,
+            task="transcribe",
+            language=language,
+        )
+        self._prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
+        self._suppressed = get_suppressed_tokens(self._tokenizer, (-1,))
 
     def __call__(self, samples: Samples) -> str:
         """The words spoken, or an empty string where none were.
@@ -61,26 +84,51 @@ class Transcriber:
         clean = np.clip(np.nan_to_num(samples), -1, 1).astype(np.float32)
         if not clean.any():
             return ""
-        padded = np.pad(clean, (0, max(0, MIN_SAMPLES - len(clean))))
-        segments, _ = self._model.transcribe(
-            padded,
-            language=self._language,
+        features = self._model.feature_extractor(clean)
+        seconds = len(clean) / SAMPLE_RATE
+        window = min(WINDOW_SECONDS, max(LEAST_SECONDS, seconds + SILENCE_SECONDS))
+        heard = self._read(features, window, seconds)
+        if heard.repeats and window < WINDOW_SECONDS:
+            heard = self._read(features, WINDOW_SECONDS, seconds)
+        return heard.text if heard.was_said else ""
+
+    def _read(self, features: NDArray[np.float32], window: float, seconds: float) -> _Heard:
+        """Decode mel features (80, T) of `seconds` of sound in a window of so many seconds."""
+        frames = 2 * round(window * FRAMES_PER_SECOND / 2)
+        padded = np.zeros((1, len(features), frames), np.float32)
+        padded[0, :, : features.shape[1]] = features[:, :frames]
+        (found,) = self._model.model.generate(
+            self._model.encode(padded),
+            [self._prompt],
             beam_size=1,
-            temperature=0.0,
-            without_timestamps=True,
-            condition_on_previous_text=False,
-            max_new_tokens=MAX_NEW_TOKENS,
+            max_length=len(self._prompt) + 16 + round(TOKENS_PER_SECOND * min(seconds, window)),
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_blank=True,
+            suppress_tokens=self._suppressed,
         )
-        words = [
-            segment.text.strip()
-            for segment in segments
-            if _was_said(segment.no_speech_prob, segment.avg_logprob, segment.compression_ratio)
-        ]
-        return " ".join(word for word in words if word)
+        ids = found.sequences_ids[0]
+        text = " ".join(self._tokenizer.decode(ids).split())
+        # The end is a token, too.
+        return _Heard(text, found.no_speech_prob, found.scores[0] * len(ids) / (len(ids) + 1))
 
 
-def _was_said(no_speech: float, log_probability: float, compression: float) -> bool:
-    """False for what Whisper makes up from noise and silence."""
-    if no_speech > MAX_NO_SPEECH and log_probability < SURE_LOG_PROBABILITY:
-        return False
-    return log_probability >= MIN_LOG_PROBABILITY and compression <= MAX_COMPRESSION
+@dataclass(frozen=True)
+class _Heard:
+    text: str
+    no_speech: float
+    log_probability: float
+    """Mean of a token."""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the decoder was caught in a loop."""
+        encoded = self.text.encode()
+        return bool(encoded) and len(encoded) / len(zlib.compress(encoded)) > MAX_COMPRESSION
+
+    @property
+    def was_said(self) -> bool:
+        """False for what Whisper makes up from noise and silence."""
+        if self.no_speech > MAX_NO_SPEECH and self.log_probability < SURE_LOG_PROBABILITY:
+            return False
+        return self.log_probability >= MIN_LOG_PROBABILITY and not self.repeats

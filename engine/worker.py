@@ -1,51 +1,62 @@
-"""What the worker thread does with an utterance: its words, its emotion, its behaviour.
+"""What the compute thread does with pictures, sound and utterances.
 
-One thread calls this for all utterances in order, so the history needs no lock.
+One thread calls this for everything in turn, so nothing here needs a lock.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from engine.dialogue import Turn
 from engine.model.outputs import Recognition
+from stream.cutter import SoundWindow
 from stream.media import Utterance, VideoFrame
 
 if TYPE_CHECKING:
-    from engine.behaviour import Behaviour
-    from engine.faces import Box
+    from engine.model.perceived import Perceived
+    from engine.perception import Perception
 
 logger = logging.getLogger(__name__)
 
-HISTORY_TURNS = 256
-"""More turns than any context window of the models here holds."""
-
 Transcribe = Callable[[Utterance], str | None]
-
-
-class Observer(Protocol):
-    """The part of `engine.behaviour.Observer` that is needed; it keeps what is usual for whom."""
-
-    def __call__(
-        self,
-        participant: str,
-        frames: Sequence[VideoFrame],
-        boxes: Sequence[Box | None] | None = None,
-    ) -> Behaviour:
-        """The behaviour that an utterance of a participant shows."""
-        ...
 
 
 class Recognizer(Protocol):
     """The part of `engine.model.recognizer.Recognizer` that is needed live."""
 
-    def recognize(self, utterance: Utterance, history: Sequence[Turn]) -> Recognition:
+    def recognize(
+        self,
+        utterance: Utterance,
+        history: Sequence[Turn],
+        perceived: Perceived | None = None,
+        dialogue: str = "",
+    ) -> Recognition:
         """The emotion expressed in `utterance`, after the turns of `history`."""
         ...
+
+    def settle(self, history: Sequence[Turn], dialogue: str = "") -> list[Turn]:
+        """Make room for the next turn; returns the turns to go on with."""
+        ...
+
+    def forget(self, dialogue: str) -> None:
+        """Free what is kept of a dialogue that is over."""
+        ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """Who takes part in what."""
+
+    key: str
+    """Names the participant in the whole engine."""
+    dialogue: str
+    """Names the dialogue."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +70,26 @@ class Recognized:
     """Position in the dialogue, from 0."""
     latency_ms: dict[str, float]
     """Milliseconds of the stages around recognition."""
+    final: bool = True
+    """Whether the utterance has ended."""
+
+
+@dataclass
+class _Dialogue:
+    history: list[Turn] = field(default_factory=list)
+    turns: int = 0
+    keys: set[str] = field(default_factory=set)
 
 
 class Worker:
-    """The dialogue so far, and the models that read it.
+    """The dialogues so far, and the models that read them.
 
     Args:
         recognizer: Names the emotion.
         transcribe: Gives the words of an utterance, None or "" where there are none; without
             it the text of the utterance is left as it is.
-        observe: Describes the behaviour; without it there is none in the event.
+        perception: Looks and listens while people speak; without it the recogniser is given
+            the utterances alone.
         clock: Seconds, for latencies.
     """
 
@@ -77,35 +98,78 @@ class Worker:
         recognizer: Recognizer,
         transcribe: Transcribe | None = None,
         *,
-        observe: Observer | None = None,
+        perception: Perception | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._recognizer = recognizer
         self._transcribe = transcribe
-        self._observe = observe
+        self._perception = perception
         self._clock = clock
-        self._history: list[Turn] = []
-        self._turns = 0
+        self._dialogues: defaultdict[str, _Dialogue] = defaultdict(_Dialogue)
+        self._tried: dict[str, Recognized] = {}  # the latest utterance that was not over, by key
 
-    def __call__(self, utterance: Utterance) -> Recognized:
-        """Transcribe, recognise and observe; the utterance joins the history even if that fails."""
+    def see(self, pictures: Sequence[tuple[str, VideoFrame]]) -> None:
+        """Look at the next pictures of some participants, by their keys."""
+        if self._perception is not None:
+            self._perception.see(pictures)
+
+    def hear(self, key: str, window: SoundWindow) -> None:
+        """Listen to a whole window of sound."""
+        if self._perception is not None:
+            self._perception.hear(key, window.first, window.samples)
+
+    def recognize(self, place: Place, utterance: Utterance, *, final: bool = True) -> Recognized:
+        """Transcribe, recognise and describe an utterance.
+
+        One that has ended joins the history even if that fails. One that has not leaves no
+        trace but its result, which is given again where the utterance then ends just there.
+        """
+        dialogue = self._dialogues[place.dialogue]
+        dialogue.keys.add(place.key)
+        tried = self._tried.pop(place.key, None)
+        recognized = None
+        try:
+            if tried is not None and _same(tried, utterance, dialogue.turns):
+                recognized = _ended(tried, utterance)
+            else:
+                recognized = self._recognize(place, utterance, dialogue)
+        finally:
+            if final:
+                self._remember(dialogue, utterance, recognized)
+        recognized = self._with_behaviour(place, recognized, remember=final)
+        recognized = replace(recognized, final=final)
+        if not final:
+            self._tried[place.key] = recognized
+        return recognized
+
+    def settle(self, dialogue: str) -> None:
+        """Make room for the next turn of a dialogue, between two utterances."""
+        known = self._dialogues[dialogue]
+        known.history = self._recognizer.settle(known.history, dialogue)
+
+    def leave(self, place: Place) -> None:
+        """Forget a participant, and a dialogue that nobody is left in."""
+        self._tried.pop(place.key, None)
+        if self._perception is not None:
+            self._perception.forget(place.key)
+        dialogue = self._dialogues[place.dialogue]
+        dialogue.keys.discard(place.key)
+        if not dialogue.keys:
+            del self._dialogues[place.dialogue]
+            self._recognizer.forget(place.dialogue)
+
+    def _recognize(self, place: Place, utterance: Utterance, dialogue: _Dialogue) -> Recognized:
         latency_ms: dict[str, float] = {}
         if self._transcribe is not None:
-            began = self._clock()
-            utterance = self._with_words(utterance, self._transcribe)
-            latency_ms["asr"] = 1000 * (self._clock() - began)
-        turn = self._turns
-        inputs = None
-        try:
-            recognition = self._recognizer.recognize(utterance, tuple(self._history))
-            inputs = recognition.inputs
-        finally:
-            self._remember(Turn(utterance.participant, utterance.text, inputs))
-        if self._observe is not None and utterance.frames:
-            began = self._clock()
-            utterance, recognition = _with_behaviour(utterance, recognition, self._observe)
-            latency_ms["behaviour"] = 1000 * (self._clock() - began)
-        return Recognized(utterance, recognition, turn, latency_ms)
+            with self._timed(latency_ms, "asr"):
+                utterance = self._with_words(utterance, self._transcribe)
+        perceived = None
+        if self._perception is not None:
+            perceived = self._perception.perceived(place.key, utterance)
+        recognition = self._recognizer.recognize(
+            utterance, tuple(dialogue.history), perceived, place.dialogue
+        )
+        return Recognized(utterance, recognition, dialogue.turns, latency_ms)
 
     def _with_words(self, utterance: Utterance, transcribe: Transcribe) -> Utterance:
         """Without its words an utterance still has a voice and a face."""
@@ -115,22 +179,49 @@ class Worker:
             logger.warning("utterance at %.1f s has no transcript: %s", utterance.start, error)
             return replace(utterance, degraded=(*utterance.degraded, "transcription failed"))
 
-    def _remember(self, turn: Turn) -> None:
-        self._turns += 1
-        self._history.append(turn)
-        if len(self._history) > HISTORY_TURNS:
-            # Half at once, not one by one: what stays is read from the model's cache.
-            del self._history[: HISTORY_TURNS // 2]
+    def _remember(
+        self, dialogue: _Dialogue, utterance: Utterance, recognized: Recognized | None
+    ) -> None:
+        heard = utterance if recognized is None else recognized.utterance
+        inputs = None if recognized is None else recognized.recognition.inputs
+        dialogue.turns += 1
+        dialogue.history.append(Turn(utterance.participant, heard.text, inputs))
+
+    def _with_behaviour(
+        self, place: Place, recognized: Recognized, *, remember: bool
+    ) -> Recognized:
+        """Without its behaviour an utterance still has an emotion."""
+        if self._perception is None:
+            return recognized
+        utterance, latency_ms = recognized.utterance, dict(recognized.latency_ms)
+        try:
+            with self._timed(latency_ms, "behaviour"):
+                seen = self._perception.behaviour(place.key, utterance, remember=remember)
+        except Exception as error:
+            logger.warning("utterance at %.1f s has no behaviour: %s", utterance.start, error)
+            degraded = (*utterance.degraded, "behaviour not described")
+            return replace(recognized, utterance=replace(utterance, degraded=degraded))
+        recognition = replace(recognized.recognition, behaviour=seen)
+        return replace(recognized, recognition=recognition, latency_ms=latency_ms)
+
+    @contextmanager
+    def _timed(self, latency_ms: dict[str, float], stage: str) -> Iterator[None]:
+        began = self._clock()
+        yield
+        latency_ms[stage] = 1000 * (self._clock() - began)
 
 
-def _with_behaviour(
-    utterance: Utterance, recognition: Recognition, observe: Observer
-) -> tuple[Utterance, Recognition]:
-    """Without its behaviour an utterance still has an emotion."""
-    try:
-        seen = observe(utterance.participant, utterance.frames, recognition.faces)
-        return utterance, replace(recognition, behaviour=seen)
-    except Exception as error:
-        logger.warning("utterance at %.1f s has no behaviour: %s", utterance.start, error)
-        degraded = (*utterance.degraded, "behaviour not described")
-        return replace(utterance, degraded=degraded), recognition
+def _same(tried: Recognized, utterance: Utterance, turns: int) -> bool:
+    """Whether what was tried is this utterance, and nobody has spoken since."""
+    before = tried.utterance
+    stretch = (utterance.id, utterance.start, utterance.end)
+    return (before.id, before.start, before.end) == stretch and tried.turn == turns
+
+
+def _ended(tried: Recognized, utterance: Utterance) -> Recognized:
+    """The result for the same stretch, with what is known of its media by now."""
+    lost = utterance.frames_dropped, utterance.degraded
+    known = replace(tried.utterance, frames_dropped=lost[0], degraded=lost[1])
+    if "transcription failed" in tried.utterance.degraded:
+        known = replace(known, degraded=(*known.degraded, "transcription failed"))
+    return replace(tried, utterance=known)

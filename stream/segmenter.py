@@ -98,6 +98,24 @@ class Segmenter:
             return self._start
         return max(self._floor or 0.0, self._now - self.config.pre_roll_seconds)
 
+    @property
+    def open_since(self) -> float | None:
+        """Where the open utterance begins; None where none is open."""
+        return self._start
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last speech of the open utterance; 0 where none is open."""
+        return 0.0 if self._start is None else self._now - self._speech_end
+
+    @property
+    def tentative(self) -> Boundary | None:
+        """The open utterance as it ends if no more speech comes; None where that is a blip."""
+        if self._start is None or self._is_blip:
+            return None
+        end = self._speech_end + self.config.post_roll_seconds
+        return Boundary(self._start, min(end, self._now))
+
     def push(self, time: float, probability: float) -> list[Boundary]:
         """Take the probability of the window that starts at `time`.
 
@@ -154,13 +172,13 @@ class Segmenter:
 
     def _close(self) -> list[Boundary]:
         assert self._start is not None
-        start, self._start = self._start, None
-        if self._is_blip:
+        ended = self.tentative
+        self._start = None
+        if ended is None:
             self.blips += 1
             return []
-        end = min(self._speech_end + self.config.post_roll_seconds, self._now)
-        self._floor = end
-        return [Boundary(start, end)]
+        self._floor = ended.end
+        return [ended]
 
     def _split(self) -> list[Boundary]:
         """Cut before the quietest recent window; what follows stays open."""

@@ -107,6 +107,11 @@ class Timeline:
         del self._frames[: bisect_left(self._frames, before, key=_frame_time)]
         self._drop_samples(sample_index(before))
 
+    def drop_frames(self, before: float) -> None:
+        """Forget the pictures earlier than `before`, but for the one on screen then."""
+        on_screen = bisect_left(self._frames, before, key=_frame_time) - 1
+        del self._frames[: max(on_screen, 0)]
+
     def _overlapping(self, first: int, last: int) -> list[tuple[int, int, Samples]]:
         """Chunks with a sample in [first, last), as (first sample, sample after, samples)."""
         begin = max(bisect_right(self._chunks, first, key=_chunk_start) - 1, 0)

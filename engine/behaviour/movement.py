@@ -47,20 +47,38 @@ def motion_energy(
     Returns:
         Media seconds of the later frame of each pair, and the share from 0 to 1.
     """
-    energies = []
-    pictures = [_small(frame.image) for frame in frames]
-    for index, (before, after) in enumerate(itertools.pairwise(frames)):
-        box = boxes[index + 1]
-        one, other = pictures[index], pictures[index + 1]
-        if box is None or one.shape != other.shape or after.time - before.time > MAX_GAP_SECONDS:
-            continue
-        changed = cv2.absdiff(one, other) > MOTION_GREY
-        if changed.mean() < CUT_SHARE:
-            scale = len(other) / len(after.image)
-            around = _person(changed, box, scale)
-            if around.size:
-                energies.append((after.time, float(around.mean())))
-    return energies
+    meter = MotionMeter()
+    energies = [meter(frame, box) for frame, box in zip(frames, boxes, strict=True)]
+    return [
+        (frame.time, energy)
+        for frame, energy in zip(frames, energies, strict=True)
+        if energy is not None
+    ]
+
+
+class MotionMeter:
+    """Motion energy, a frame at a time."""
+
+    def __init__(self) -> None:
+        """There is no frame to compare the first one with."""
+        self._before: tuple[float, NDArray[np.uint8]] | None = None
+
+    def __call__(self, frame: VideoFrame, box: Box | None) -> float | None:
+        """Share of the pixels around a person that changed since the frame before.
+
+        None without a frame shortly before or without a person, and where a film cuts.
+        """
+        before, small = self._before, _small(frame.image)
+        self._before = frame.time, small
+        if box is None or before is None or before[1].shape != small.shape:
+            return None
+        if not 0 <= frame.time - before[0] <= MAX_GAP_SECONDS:
+            return None
+        changed = cv2.absdiff(before[1], small) > MOTION_GREY
+        if changed.mean() >= CUT_SHARE:
+            return None
+        around = _person(changed, box, len(small) / len(frame.image))
+        return float(around.mean()) if around.size else None
 
 
 def swings(series: Series, least: float) -> tuple[float, float] | None:

@@ -7,10 +7,11 @@ of the same pictures.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from engine.behaviour.baseline import Baseline
+from engine.behaviour.measures import Series
 from engine.behaviour.reader import Behaviour
 from engine.faces import Box
 from stream.media import VideoFrame
@@ -29,6 +30,10 @@ class Reader(Protocol):
         boxes: Sequence[Box | None] | None = None,
     ) -> Behaviour:
         """What the frames show, relative to the baseline, which is not changed."""
+        ...
+
+    def describe(self, series: Mapping[str, Series], baseline: Baseline) -> Behaviour:
+        """What the numbers of frames show, relative to the baseline, which is not changed."""
         ...
 
 
@@ -61,10 +66,34 @@ class Observer:
             frames: Of the utterance, in the order of time.
             boxes: The participant's face in each frame, where it has been tracked already.
         """
+        baseline = self._baseline(participant)
+        behaviour = self._reader.read(frames, baseline, boxes)
+        baseline.update(behaviour.measures)
+        return behaviour
+
+    def describe(
+        self, participant: str, series: Mapping[str, Series], *, remember: bool = True
+    ) -> Behaviour:
+        """The behaviour in the numbers of an utterance.
+
+        Args:
+            participant: Who is seen.
+            series: By the name of the measure.
+            remember: Whether it counts as usual from then on; not while it may still go on.
+        """
+        baseline = self._baseline(participant)
+        behaviour = self._reader.describe(series, baseline)
+        if remember:
+            baseline.update(series)
+        return behaviour
+
+    def forget(self, participant: str) -> None:
+        """Who left is a stranger."""
+        self._baselines.pop(participant, None)
+
+    def _baseline(self, participant: str) -> Baseline:
         baseline = self._baselines.pop(participant, None) or Baseline()
         self._baselines[participant] = baseline
         if len(self._baselines) > self._participants:
             self._baselines.popitem(last=False)
-        behaviour = self._reader.read(frames, baseline, boxes)
-        baseline.update(behaviour.measures)
-        return behaviour
+        return baseline

@@ -117,6 +117,15 @@ class BehaviourReader:
             seen = self._tracked([frame for frame, _ in seen])
         chosen = [_bounded(frame, box) for frame, box in _spread(seen, FACE_FRAMES)]
         series = self.measure([frame for frame, _ in chosen], [box for _, box in chosen])
+        return self.describe(series, baseline)
+
+    def describe(self, series: Mapping[str, Series], baseline: Baseline) -> Behaviour:
+        """Put the numbers of an utterance into words.
+
+        Args:
+            series: As `measure` gives them, or `collect_glances` of a live camera.
+            baseline: What is usual for this person, from earlier utterances.
+        """
         findings = find(series, baseline)
         parts: tuple[Part, ...] = (FACE, BODY, POSTURE)
         return Behaviour(
@@ -139,8 +148,7 @@ class BehaviourReader:
             boxes: The person's face in each; None where it is not seen.
 
         Returns:
-            Nothing where no box has a face in it by the landmarks: a detector may take a pattern
-            for one, and what moves there is nobody.
+            See `collect_glances`.
         """
         seen = [index for index, box in enumerate(boxes) if box is not None]
         with_pose = set(_spread(seen, POSE_FRAMES))
@@ -148,13 +156,20 @@ class BehaviourReader:
         for index in seen:
             frame, box = frames[index], boxes[index]
             if box is not None:
-                numbers.append((frame.time, self._look(frame, box, index in with_pose)))
-        if not any(measures for _, measures in numbers):
-            return {}
+                numbers.append((frame.time, self.look(frame, box, pose=index in with_pose)))
         energies = [
             (time, {"motion_energy": value}) for time, value in motion_energy(frames, boxes)
         ]
-        return collect(numbers) | collect(energies)
+        return collect_glances(numbers, energies)
+
+    def look(self, frame: VideoFrame, box: Box, *, pose: bool) -> Mapping[str, float]:
+        """The numbers of one frame: of the face in a box and, if wanted, of the body below it.
+
+        About 12 ms of one core, and 30 ms more for the body. Nothing where the landmarks find no
+        face in the box.
+        """
+        frame, bounded = _bounded(frame, box)
+        return {} if bounded is None else self._look(frame, bounded, pose)
 
     def _tracked(self, frames: Sequence[VideoFrame]) -> list[tuple[VideoFrame, Box | None]]:
         """Frames with the largest face in each."""
@@ -174,6 +189,25 @@ class BehaviourReader:
             if pose is not None:
                 measures |= body_measures(pose, face, head, box)
         return measures
+
+
+def collect_glances(
+    faces: Sequence[tuple[float, Mapping[str, float]]],
+    motions: Sequence[tuple[float, Mapping[str, float]]],
+) -> dict[str, Series]:
+    """The numbers of frames as series.
+
+    Args:
+        faces: Media seconds of a frame, and what `BehaviourReader.look` said of it.
+        motions: Media seconds of a frame, and its motion energy.
+
+    Returns:
+        Nothing where no frame has a face by the landmarks: a detector may take a pattern for
+        one, and what moves there is nobody.
+    """
+    if not any(measures for _, measures in faces):
+        return {}
+    return collect(faces) | collect(motions)
 
 
 def _is_picture(frame: VideoFrame) -> bool:

@@ -1,9 +1,11 @@
-"""Faces: found in a picture, followed over an utterance, cut out for the encoder."""
+"""Faces: found in a picture, followed forward in time, cut out for the encoder, seen talking."""
 
 from engine.faces.crop import FER2013_FRAMING, Framing, crop_face
 from engine.faces.detector import Face, FaceDetector
+from engine.faces.follower import FaceFollower, TrackedFace
 from engine.faces.geometry import Box, Square
-from engine.faces.track import FaceCrop, FaceTrack, track_faces
+from engine.faces.talking import MouthMotion, choose_speaker
+from engine.faces.track import FaceCrop, FaceTrack, cut_face, main_faces, main_person, track_faces
 
 __all__ = [
     "FER2013_FRAMING",
@@ -11,9 +13,16 @@ __all__ = [
     "Face",
     "FaceCrop",
     "FaceDetector",
+    "FaceFollower",
     "FaceTrack",
     "Framing",
+    "MouthMotion",
     "Square",
+    "TrackedFace",
+    "choose_speaker",
     "crop_face",
+    "cut_face",
+    "main_faces",
+    "main_person",
     "track_faces",
 ]

@@ -7,7 +7,7 @@ E emotions.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from engine.model.densenet import DenseNet
 from engine.model.fusion import pool_frames
-from engine.model.inputs import audio_windows, clean_samples
+from engine.model.inputs import audio_windows, clean_samples, window_starts
 from engine.model.prosody import ProsodyEncoder
 from engine.model.speaker import SpeakerScale
 from engine.model.spec import AudioSpec, ModelSpec
@@ -200,11 +200,32 @@ class Encoders:
             joined = torch.cat([pooled, means.log_softmax(1)], 1)
             return Encoded(joined, utterance_scores(logits, self.spec.video.peak))
 
-    def audio(self, samples: Samples, scale: SpeakerScale | None = None) -> Encoded:
-        """Encode sound (N,) of an utterance, N at least 1, after what `scale` has heard."""
-        self._smile = self._smile or OpenSmile(self.spec.audio)
+    def audio(
+        self,
+        samples: Samples,
+        scale: SpeakerScale | None = None,
+        known: Mapping[int, NDArray[np.float32]] | None = None,
+    ) -> Encoded:
+        """Encode the sound of an utterance.
+
+        Args:
+            samples: (N,), N at least 1.
+            scale: What the speaker said before.
+            known: (D,) functionals of some of its windows, by their first sample.
+        """
+        starts = window_starts(len(samples), self.spec.audio)
         windows = audio_windows(clean_samples(samples), self.spec.audio)
-        return self.functionals(torch.from_numpy(self._smile(windows)), scale=scale)
+        rows = dict(known or {})
+        missing = [index for index, start in enumerate(starts) if start not in rows]
+        measured = self.measure([windows[index] for index in missing])
+        rows |= {starts[index]: row for index, row in zip(missing, measured, strict=True)}
+        functionals = np.stack([rows[start] for start in starts])
+        return self.functionals(torch.from_numpy(functionals), scale=scale)
+
+    def measure(self, windows: Sequence[Samples]) -> NDArray[np.float32]:
+        """OpenSMILE functionals of clean windows: (W, D)."""
+        self._smile = self._smile or OpenSmile(self.spec.audio)
+        return self._smile(windows)
 
     def functionals(
         self,

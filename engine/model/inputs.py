@@ -90,6 +90,21 @@ def fit_picture(picture: NDArray[np.uint8], size: int, channels: int) -> NDArray
     return fitted.reshape(size, size, channels)
 
 
+def window_starts(length: int, spec: AudioSpec) -> list[int]:
+    """First samples of the windows of a sound of `length` samples: none of an empty one.
+
+    They lie on a grid of hops from its start, so that all but the last are known while the
+    sound still grows. Of more than `spec.max_windows` some are picked, uniform over the sound.
+    """
+    if not length:
+        return []
+    window = round(spec.window_seconds * SAMPLE_RATE)
+    hop = round(spec.hop_seconds * SAMPLE_RATE)
+    last = max(0, -(-(length - window) // hop))
+    count = min(spec.max_windows, last + 1)
+    return [round(index) * hop for index in np.linspace(0, last, count)]
+
+
 def audio_windows(samples: Samples, spec: AudioSpec) -> list[Samples]:
     """Cut sound into overlapping windows, the last padded with zeros.
 
@@ -98,19 +113,11 @@ def audio_windows(samples: Samples, spec: AudioSpec) -> list[Samples]:
         spec: gives window, hop and the largest number of windows.
 
     Returns:
-        At most `spec.max_windows` arrays of equal length, uniform over the sound;
-        none for empty sound.
+        Arrays of equal length, one for each of `window_starts`.
     """
-    if not len(samples):
-        return []
     window = round(spec.window_seconds * SAMPLE_RATE)
-    hop = round(spec.hop_seconds * SAMPLE_RATE)
-    count = 1 + max(0, -(-(len(samples) - window) // hop))
-    starts = [index * hop for index in range(count)]
-    if count > spec.max_windows:
-        last = max(0, len(samples) - window)
-        starts = [round(s) for s in np.linspace(0, last, spec.max_windows)]
-    padded = np.zeros(max(starts[-1] + window, len(samples)), np.float32)
+    starts = window_starts(len(samples), spec)
+    padded = np.zeros(max([len(samples), *(start + window for start in starts)]), np.float32)
     padded[: len(samples)] = samples
     return [padded[start : start + window] for start in starts]
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.behaviour import Behaviour
-    from engine.faces import Box
     from engine.model.model import TurnInputs
 
 
@@ -30,8 +29,8 @@ class Recognition:
     """Milliseconds per stage: `faces`, `video`, `audio`, `prosody`, `llm`."""
     inputs: TurnInputs | None = None
     """The utterance as it was encoded, to remember in the history of the dialogue."""
-    faces: tuple[Box | None, ...] | None = None
-    """Per frame of the utterance the participant's face; None where none was looked for."""
+    pictures: int = 0
+    """How many pictures were looked at."""
     behaviour: Behaviour | None = None
     """What face and body do, where that is described: the worker adds it."""
 

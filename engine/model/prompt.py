@@ -122,7 +122,7 @@ class PromptBuilder:
         # An epoch builds each prompt three times, a live turn once for each modality it may lack.
         self._encode = functools.lru_cache(KEPT_TEXTS)(self._tokenize)
         self._cue = self._encode(spec.cue)
-        self._end = self._encode("\n")
+        self.line_end = self._encode("\n")
         self._behaviour_cue = self._encode(spec.behaviour_cue)
         self.instruction: list[int] = list(tokenizer(spec.instruction).input_ids)
         self._behaviour_instruction = list(tokenizer(spec.behaviour_instruction).input_ids)
@@ -160,7 +160,7 @@ class PromptBuilder:
             branch = [*self._behaviour_cue, *words]
             ids += branch
             positions += range(start, start + len(branch))
-            targets += [*[-100] * (len(self._behaviour_cue) - 1), *words, *self._end[:1]]
+            targets += [*[-100] * (len(self._behaviour_cue) - 1), *words, *self.line_end[:1]]
             branches.append((start, len(branch)))
         return DescribedPrompt(
             np.array(ids), np.array(positions), np.array(targets), tuple(branches)
@@ -169,12 +169,23 @@ class PromptBuilder:
     def _dialogue(self, instruction: Sequence[int], turns: Sequence[TurnShape]) -> Prompt:
         ids = list(instruction)
         cues = []
-        letters = _letters(turns)
-        for turn, letter in zip(turns, letters, strict=True):
-            ids += self._turn(turn, letter)
-            cues.append(len(ids) - 1)
-            ids += self._end
+        for line in self.lines((), turns):
+            ids += line
+            cues.append(len(ids) - 1 - len(self.line_end))
         return Prompt(np.array(ids[: cues[-1] + 1]), np.array(cues))
+
+    def lines(self, speakers: Sequence[str], turns: Sequence[TurnShape]) -> list[list[int]]:
+        """Ids that turns add to a prompt: a line each, with its end.
+
+        Args:
+            speakers: Of the turns before them.
+            turns: In order.
+        """
+        letters = _letters([*speakers, *(turn.speaker for turn in turns)])[len(speakers) :]
+        return [
+            [*self._turn(turn, letter), *self.line_end]
+            for turn, letter in zip(turns, letters, strict=True)
+        ]
 
     def history_length(self, turns: Sequence[TurnShape]) -> int:
         """Length of the part of a prompt before the next turn."""
@@ -201,13 +212,18 @@ class PromptBuilder:
         """Index of the first turn that the last one is read with."""
         return first_turns([self.turn_length(turn) for turn in turns], self._room(None))[-1]
 
+    def first_kept(self, turns: Sequence[TurnShape], spare: int) -> int:
+        """Index of the first of some turns to keep so that `spare` tokens are left for more."""
+        lengths = [self.turn_length(turn) for turn in turns]
+        return first_turns([*lengths, spare], self._room(None))[-1]
+
     def _room(self, budget: int | None) -> int:
         """Tokens of a prompt that turns may take."""
         return (budget or self._spec.context_tokens) - len(self.instruction)
 
     def turn_length(self, turn: TurnShape) -> int:
         """Tokens that a turn takes."""
-        return len(self._turn(turn, "A")) + len(self._end)
+        return len(self._turn(turn, "A")) + len(self.line_end)
 
     def _turn(self, turn: TurnShape, letter: str) -> list[int]:
         video_slot, audio_slot = VIDEO, AUDIO
@@ -253,7 +269,7 @@ def first_turns(lengths: Sequence[int], budget: int) -> list[int]:
     return firsts
 
 
-def _letters(turns: Sequence[TurnShape]) -> list[str]:
+def _letters(speakers: Sequence[str]) -> list[str]:
     order: dict[str, int] = {}
-    numbers = [order.setdefault(turn.speaker, len(order)) for turn in turns]
+    numbers = [order.setdefault(speaker, len(order)) for speaker in speakers]
     return [chr(ord("A") + number % 26) for number in numbers]

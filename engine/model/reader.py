@@ -15,6 +15,7 @@ E emotions, H width of the LLM.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ from engine.model.prompt import Prompt
 
 if TYPE_CHECKING:
     from engine.model.model import EmotionModel, TurnInputs
+
+_NO_CUES = np.empty(0, np.int64)
 
 
 class DialogueReader:
@@ -62,21 +65,38 @@ class DialogueReader:
             self.forget()  # the cache may hold half of what was being read
             raise
 
+    def prepare(self, history: Sequence[TurnInputs]) -> None:
+        """Read a history before there is a next turn, so that this costs nothing then."""
+        try:
+            self._read(tuple(history), ())
+        except BaseException:
+            self.forget()
+            raise
+
     def _read(self, history: tuple[TurnInputs, ...], variants: Sequence[TurnInputs]) -> Tensor:
         model, prompt = self._model, self._model.prompt
         known = self._keep_common(history)
+        read, speakers = len(self._turns), [turn.speaker for turn in history]
         shapes = [turn.shape for turn in history]
-        start = prompt.history_length(shapes)
-        prompts = [prompt.build([*shapes, variant.shape]).ids for variant in variants]
-        new = Prompt(prompts[0][known:start], np.empty(0, np.int64))
-        branches = [Prompt(ids[start:], np.empty(0, np.int64)) for ids in prompts]
+        # The end of the last line that was read is missing where it was an alternative.
+        missing = prompt.history_length(shapes[:read]) - known
+        end = prompt.line_end[len(prompt.line_end) - missing :] if known else prompt.instruction
+        lines = prompt.lines(speakers[:read], shapes[read:])
+        new = Prompt(np.array([*end, *itertools.chain(*lines)], np.int64), _NO_CUES)
+        branches = [
+            Prompt(np.array(line[: len(line) - len(prompt.line_end)]), _NO_CUES)
+            for variant in variants
+            for line in prompt.lines(speakers, [variant.shape])
+        ]
         lengths = [len(branch.ids) for branch in branches]
-        # The end of the last cached line may be missing, which needs no embedding of its own.
-        parts = [model.embed([new], [history[len(self._turns) :]])]
+        parts = [model.embed([new], [history[read:]])] if len(new.ids) else []
         parts += [
             model.embed([own], [[turn]]) for own, turn in zip(branches, variants, strict=True)
         ]
-        visible, positions = _branching(known, start - known, lengths)
+        if not parts:
+            return torch.empty(0, len(model.spec.labels))  # prepared already
+        start = known + len(new.ids)
+        visible, positions = _branching(known, len(new.ids), lengths)
         hidden = model.llm.get_decoder()(
             inputs_embeds=torch.cat(parts, 1),
             attention_mask=_additive(visible, parts[0].dtype, model.device),
@@ -84,9 +104,12 @@ class DialogueReader:
             cache=self._cache,
             use_cache=True,
         ).last_hidden_state[0]
-        self._turns, self.cached_tokens = (*history, variants[0]), start + lengths[0]
+        self._turns = (*history, *variants[:1])
+        self.cached_tokens = start + sum(lengths[:1])
         self._crop(sum(lengths[1:]))
-        cues = start - known + np.cumsum(lengths) - 1
+        cues = len(new.ids) + np.cumsum(lengths, dtype=np.int64) - 1
+        if not variants:
+            return torch.empty(0, len(model.spec.labels))
         return model.score(hidden[torch.from_numpy(cues)], variants)
 
     def _keep_common(self, history: tuple[TurnInputs, ...]) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,25 +13,25 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine.dialogue import Turn
-from engine.faces import Box, FaceDetector
+from engine.faces import FaceDetector, Framing, TrackedFace, cut_face, main_faces
 from engine.model.calibration import Calibration
 from engine.model.densenet import DenseNet
 from engine.model.encoders import Encoders, SpeechEncoder
 from engine.model.inputs import (
-    Pictures,
     clean_samples,
     is_silent,
-    participant_pictures,
     picture_tensor,
 )
 from engine.model.manifest import verify_bundle
 from engine.model.model import EmotionModel, TurnInputs, load_base, merge_lora
 from engine.model.outputs import Recognition
+from engine.model.perceived import Look, Perceived, of_participant, quality_of
 from engine.model.prompt import clean_text
 from engine.model.prosody import ProsodyEncoder, add_prosody
 from engine.model.reader import DialogueReader
@@ -38,7 +39,12 @@ from engine.model.speaker import voice_scale
 from engine.model.spec import ModelSpec
 from engine.prosody import measure
 from stream.errors import UserError
-from stream.media import Utterance, VideoFrame
+from stream.media import Samples, Utterance, VideoFrame
+
+MAX_DIALOGUES = 8
+"""Whose reading is kept, some 50 MB each where the context is full; of more, the latest."""
+NEXT_TURN_TOKENS = 96
+"""Room that is made for a turn before it comes: more than most take."""
 
 
 class Recognizer:
@@ -63,7 +69,7 @@ class Recognizer:
         self.bundle_sha256 = bundle_sha256
         self.labels = model.spec.labels
         self._detector = detector
-        self._reader = DialogueReader(self.model)
+        self._readers: OrderedDict[str, DialogueReader] = OrderedDict()
 
     @classmethod
     def load(
@@ -122,22 +128,39 @@ class Recognizer:
             bundle_sha256=manifest.sha256,
         )
 
-    def recognize(self, utterance: Utterance, history: Sequence[Turn]) -> Recognition:
-        """The emotion expressed in an utterance, given the turns before it."""
+    def recognize(
+        self,
+        utterance: Utterance,
+        history: Sequence[Turn],
+        perceived: Perceived | None = None,
+        dialogue: str = "",
+    ) -> Recognition:
+        """The emotion expressed in an utterance, given the turns before it.
+
+        Args:
+            utterance: Its frames are not looked at where `perceived` is given.
+            history: The dialogue so far.
+            perceived: What is computed of the utterance already.
+            dialogue: Names the dialogue; each keeps what was read of it.
+        """
         latency: dict[str, float] = {}
         absent: dict[str, str] = {}
         quality: dict[str, float] = {}
-        faces: list[Box | None] = []
+        known = perceived.functionals if perceived else {}
         turn = TurnInputs(utterance.participant, clean_text(utterance.text) or None)
         if turn.text is None:
             absent["text"] = "no words"
         else:
             quality["text"] = 1.0
-        turn = self._add_audio(turn, utterance, history, absent, quality, latency)
-        turn = self._add_video(turn, utterance, absent, quality, latency, faces)
+        turn = self._add_audio(turn, utterance, history, known, absent, quality, latency)
+        if perceived is None:
+            looks = self._look_at_all(utterance.frames, latency)
+        else:
+            looks = of_participant(perceived.looks)
+        turn = self._add_video(turn, looks, absent, quality, latency)
         used = [name for name in ("text", "audio", "video") if name not in absent]
         with _timed(latency, "llm"):
-            probabilities = self._score(turn, used, self._keep(history, turn))
+            probabilities = self._score(turn, used, self._keep(history, turn), dialogue)
         full = dict(zip(self.labels, probabilities[0].tolist(), strict=True))
         winner = int(probabilities[0].argmax())
         return Recognition(
@@ -151,23 +174,101 @@ class Recognizer:
             abstained=self.calibration.abstains(float(probabilities[0, winner]), used),
             latency_ms=latency,
             inputs=turn,
-            faces=tuple(faces) or None,
+            pictures=len(looks),
         )
 
+    def look(self, frames: Sequence[VideoFrame], faces: Sequence[TrackedFace | None]) -> list[Look]:
+        """Encode pictures, of several participants if need be, in one pass.
+
+        Args:
+            frames: B pictures.
+            faces: The face to look at in each; None where there is none. Not asked for where
+                the spec looks at whole frames.
+        """
+        spec = self.spec.video
+        if spec.source == "frame":
+            found = [Look(frame.time) for frame in frames]
+            images = [frame.image for frame in frames]
+        else:
+            found, images = [], []
+            framing = Framing(spec.face_scale, spec.face_offset)
+            for frame, face in zip(frames, faces, strict=True):
+                if face is None:
+                    found.append(Look(frame.time))
+                    continue
+                crop = cut_face(frame.image, face, spec.size, framing)
+                weight = face.box.area * face.score
+                found.append(
+                    Look(frame.time, None, None, face.person, face.box, crop.quality, weight)
+                )
+                images.append(crop.image)
+        if not images:
+            return found
+        features, logits = self.encoders.frames(picture_tensor(images, spec))
+        rows = iter(range(len(images)))
+        return [
+            look
+            if spec.source == "face" and look.box is None
+            else replace(
+                look,
+                features=features[row := next(rows)],
+                logits=None if logits is None else logits[row],
+            )
+            for look in found
+        ]
+
+    def hear(self, windows: Sequence[Samples]) -> NDArray[np.float32]:
+        """OpenSMILE functionals (W, D) of windows of sound."""
+        return self.encoders.measure([clean_samples(window) for window in windows])
+
     @torch.inference_mode()
-    def predict(self, history: Sequence[TurnInputs], variants: Sequence[TurnInputs]) -> Tensor:
+    def predict(
+        self,
+        history: Sequence[TurnInputs],
+        variants: Sequence[TurnInputs],
+        dialogue: str = "",
+    ) -> Tensor:
         """Calibrated probabilities (n, E) of variants of the next turn, the turn itself first."""
-        scores = self._reader(history, variants).cpu()
+        scores = self._reader(dialogue)(history, variants).cpu()
         return self.calibration.probabilities(scores, [used_modalities(v) for v in variants])
 
+    @torch.inference_mode()
+    def settle(self, history: Sequence[Turn], dialogue: str = "") -> list[Turn]:
+        """Make room in a dialogue for its next turn, between two utterances.
+
+        Returns:
+            The turns to go on with: where the context is nearly full, the newer half, which is
+            read anew right here.
+        """
+        past = [one.inputs or TurnInputs(one.speaker, one.text) for one in history]
+        first = self.model.prompt.first_kept([one.shape for one in past], NEXT_TURN_TOKENS)
+        if first:
+            self._reader(dialogue).prepare(past[first:])
+        return list(history[first:])
+
+    def forget(self, dialogue: str) -> None:
+        """Free what is kept of a dialogue that is over."""
+        self._readers.pop(dialogue, None)
+
+    def _reader(self, dialogue: str) -> DialogueReader:
+        reader = self._readers.pop(dialogue, None) or DialogueReader(self.model)
+        self._readers[dialogue] = reader
+        if len(self._readers) > MAX_DIALOGUES:
+            self._readers.popitem(last=False)
+        return reader
+
     def _score(
-        self, turn: TurnInputs, used: Sequence[str], history: Sequence[TurnInputs]
+        self,
+        turn: TurnInputs,
+        used: Sequence[str],
+        history: Sequence[TurnInputs],
+        dialogue: str,
     ) -> Tensor:
         """The turn itself, then the turn without each modality that it has, if it has several."""
         variants = [turn]
         if len(used) > 1:
             variants += [without(turn, name) for name in used]
-        return self.predict(history, variants)
+        return self.predict(history, variants, dialogue)
 
     def _keep(self, history: Sequence[Turn], turn: TurnInputs) -> list[TurnInputs]:
         past = [one.inputs or TurnInputs(one.speaker, one.text) for one in history]
@@ -178,6 +279,7 @@ class Recognizer:
         turn: TurnInputs,
         utterance: Utterance,
         history: Sequence[Turn],
+        known: Mapping[int, NDArray[np.float32]],
         absent: dict[str, str],
         quality: dict[str, float],
         latency: dict[str, float],
@@ -191,7 +293,7 @@ class Recognizer:
             with _timed(latency, "audio"):
                 past = [one.inputs for one in history if one.inputs is not None]
                 scale = voice_scale(past, utterance.participant)
-                encoded = self.encoders.audio(samples, scale)
+                encoded = self.encoders.audio(samples, scale, known)
             quality["audio"] = 1.0 - float(np.mean(np.abs(samples) >= 0.999))
             turn = replace(
                 turn, audio=encoded.tokens, audio_scores=encoded.scores, voice=encoded.voice
@@ -205,31 +307,34 @@ class Recognizer:
     def _add_video(
         self,
         turn: TurnInputs,
-        utterance: Utterance,
+        looks: Sequence[Look],
         absent: dict[str, str],
         quality: dict[str, float],
         latency: dict[str, float],
-        faces: list[Box | None],
     ) -> TurnInputs:
-        if not utterance.frames:
-            absent["video"] = "no video"
-            return turn
-        with _timed(latency, "faces"):
-            pictures = self._pictures(utterance.frames)
-        faces.extend(pictures.boxes or ())
-        if not pictures.images:
-            absent["video"] = "no face"
+        seen = [look for look in looks if look.features is not None]
+        if not seen:
+            absent["video"] = "no face" if looks else "no video"
             return turn
         with _timed(latency, "video"):
-            encoded = self.encoders.video(picture_tensor(pictures.images, self.spec.video))
-        quality["video"] = pictures.quality
+            features = torch.stack([look.features for look in seen if look.features is not None])
+            logits = [look.logits for look in seen if look.logits is not None]
+            encoded = self.encoders.pool(features, torch.stack(logits) if logits else None)
+        quality["video"] = quality_of(looks)
         return replace(turn, video=encoded.tokens, video_scores=encoded.scores)
 
-    def _pictures(self, frames: Sequence[VideoFrame]) -> Pictures:
-        """None without a detector, where faces are wanted: prepared inputs need none."""
-        if self._detector is None and self.spec.video.source == "face":
-            return Pictures([], 0.0)
-        return participant_pictures(frames, self.spec.video, self._detector)
+    def _look_at_all(self, frames: Sequence[VideoFrame], latency: dict[str, float]) -> list[Look]:
+        """All pictures of an utterance at once."""
+        if not frames:
+            return []
+        faces: Sequence[TrackedFace | None] = [None] * len(frames)
+        if self.spec.video.source == "face":
+            # Without a detector only prepared inputs are scored, and there no face is seen.
+            if self._detector is not None:
+                with _timed(latency, "faces"):
+                    faces = main_faces(frames, self._detector)
+        with _timed(latency, "video"):
+            return self.look(frames, faces)
 
 
 def used_modalities(turn: TurnInputs) -> tuple[str, ...]:
@@ -309,4 +414,4 @@ def _fill(module: nn.Module, path: Path) -> None:
 def _timed(latency: dict[str, float], stage: str) -> Iterator[None]:
     began = time.perf_counter()
     yield
-    latency[stage] = 1000 * (time.perf_counter() - began)
+    latency[stage] = latency.get(stage, 0.0) + 1000 * (time.perf_counter() - began)

@@ -21,6 +21,10 @@ class Sink(Protocol):
     name: str
     """Says which sink it is in messages."""
 
+    @property
+    def takes_partials(self) -> bool:
+        """Whether it is given news of utterances that go on, not only those that have ended."""
+
     async def __aenter__(self) -> Self:
         """Open it; a UserError says why that is impossible."""
         ...

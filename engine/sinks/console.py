@@ -26,7 +26,8 @@ FRAME_LINES = 6
 class ConsoleSink:
     """A live table on a terminal; one plain line per utterance anywhere else.
 
-    Rows that no longer fit into the table scroll away above it as plain lines.
+    Utterances that go on are the last rows of the table, pale until they have ended. Rows that
+    no longer fit into the table scroll away above it as plain lines.
 
     Args:
         console: Where to write; by default standard output.
@@ -38,7 +39,13 @@ class ConsoleSink:
         self._console = console or Console()
         rows = max(3, self._console.height - FRAME_LINES)
         self._recent: deque[EmotionEvent] = deque(maxlen=rows)
+        self._going_on: dict[tuple[str, str], EmotionEvent] = {}  # by source and participant
         self._live: Live | None = None
+
+    @property
+    def takes_partials(self) -> bool:
+        """On a terminal, where they can be replaced."""
+        return self._console.is_terminal
 
     async def __aenter__(self) -> Self:
         """Open the table."""
@@ -60,6 +67,13 @@ class ConsoleSink:
 
     async def publish(self, event: EmotionEvent) -> None:
         """Show the event."""
+        who = event.source, event.participant
+        if event.partial:
+            self._going_on[who] = event
+            if self._live is not None:
+                self._live.update(self._table(), refresh=True)
+            return
+        self._going_on.pop(who, None)
         if self._live is None:
             print_line(self._console, wording.line(event))
             return
@@ -80,11 +94,12 @@ class ConsoleSink:
             table.add_column("took", no_wrap=True, justify="right")
         if spacious:
             table.add_column("shown", no_wrap=True, overflow="ellipsis", ratio=1)
-        for event in self._recent:
+        for event in (*self._recent, *self._going_on.values()):
             cells = _cells(event, wide)
             if spacious:
                 cells = (*cells, wording.behaviour(event))
-            table.add_row(*(Text(_encodable(self._console, cell)) for cell in cells))
+            texts = (Text(_encodable(self._console, cell)) for cell in cells)
+            table.add_row(*texts, style="dim" if event.partial else "")
         return table
 
 

@@ -20,6 +20,7 @@ class JsonlSink:
     """
 
     name = "jsonl"
+    takes_partials = False
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -57,6 +57,7 @@ class MqttSink:
     """
 
     name = "mqtt"
+    takes_partials = True
 
     def __init__(
         self,
@@ -182,8 +183,8 @@ class MqttSink:
         await _retain(client, self.topics.info, self._info)
         await _retain(client, self.topics.status, "online")
         await _retain(client, self.topics.source_status, "online")
-        for participant, state in self._states.items():
-            await _retain(client, self.topics.state(participant), state)
+        for topic, state in self._states.items():
+            await _retain(client, topic, state)
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         try:
@@ -199,15 +200,20 @@ class MqttSink:
 
     async def _deliver(self, client: aiomqtt.Client) -> None:
         while (event := await self._outbox.head()) is not None:
-            await client.publish(self.topics.utterance(event.participant), event.dumps(), qos=1)
+            topics = Topics(self.topics.node, event.source)
+            if event.partial:  # worth nothing later: not kept for who is away
+                await client.publish(topics.partial(event.participant), event.dumps(), qos=0)
+                self._outbox.delivered(event)
+                continue
+            await client.publish(topics.utterance(event.participant), event.dumps(), qos=1)
             self._outbox.delivered(event)
-            state = ABSTAINED if event.emotion.abstained else event.emotion.label
-            self._states[event.participant] = state
-            await _retain(client, self.topics.state(event.participant), state)
+            topic = topics.state(event.participant)
+            self._states[topic] = ABSTAINED if event.emotion.abstained else event.emotion.label
+            await _retain(client, topic, self._states[topic])
 
     async def _leave(self, client: aiomqtt.Client) -> None:
         """Retain nothing about people, only that we are gone; all sent before any answer."""
-        messages = [(self.topics.state(participant), "") for participant in self._states]
+        messages = [(topic, "") for topic in self._states]
         messages += [(self.topics.source_status, "offline"), (self.topics.status, "offline")]
         await asyncio.gather(*(_retain(client, *message) for message in messages))
 

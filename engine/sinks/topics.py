@@ -45,6 +45,10 @@ class Topics:
         """The events of a participant."""
         return f"{self._participant(participant)}/utterance"
 
+    def partial(self, participant: str) -> str:
+        """News of an utterance of a participant that goes on."""
+        return f"{self._participant(participant)}/partial"
+
     def state(self, participant: str) -> str:
         """The latest label of a participant, retained; empty once they left."""
         return f"{self._participant(participant)}/state"

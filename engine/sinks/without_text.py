@@ -19,6 +19,7 @@ class WithoutText:
 
     def __init__(self, sink: Sink) -> None:
         self.name = sink.name
+        self.takes_partials = sink.takes_partials
         self._sink = sink
 
     async def __aenter__(self) -> Self:

@@ -14,6 +14,7 @@ from engine.events import EmotionEvent, ModelInfo
 from engine.model.outputs import Recognition
 from engine.worker import Recognized, Worker
 from export.bundle import write_manifest
+from export.models import resolve as find_model
 from stream.errors import UserError
 from stream.media import Utterance
 
@@ -74,7 +75,7 @@ def test_a_bundle_of_another_version_is_refused(tmp_path: Path) -> None:
         assembly.check_bundle(tmp_path)
 
 
-async def test_behaviour_without_its_weights_is_none(
+def test_behaviour_without_its_weights_is_none(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is said once, and the run goes on; with --no-behaviour nobody looks for them."""
@@ -88,16 +89,17 @@ async def test_behaviour_without_its_weights_is_none(
 
     def resolve(name: str) -> Path:
         asked.append(name)
+        if name == "blazeface":
+            return find_model(name)
         raise UserError(f"{name} is not ready")
 
     monkeypatch.setattr(assembly, "_load_recognizer", lambda *_: object())
     source: Any = Film()
     for flags in ((), ("--no-behaviour",)):
-        worker, _ = await assembly.load_models(
-            options(*flags), source, resolve, base="base", words=None
-        )
-        assert isinstance(worker, Worker)
-    assert asked == ["face-landmarks"]
+        given = options(*flags)
+        wanted = assembly.wanted(given, source, None)
+        assert isinstance(assembly.load_worker(given, resolve, "base", wanted), Worker)
+    assert [name for name in asked if name != "blazeface"] == ["face-landmarks"]
     assert caplog.messages == ["behaviour is not described: face-landmarks is not ready"]
 
 

@@ -48,6 +48,7 @@ RECOGNITION = Recognition(
     quality={"audio": 1.0},
     absent={"video": "no face"},
     latency_ms={"llm": 200.0},
+    pictures=2,
 )
 
 
@@ -410,3 +411,13 @@ def test_what_is_no_event(text: str | bytes) -> None:
     """Any other input is refused with a ValueError, never another exception."""
     with pytest.raises(ValueError, match=r"^event"):
         EmotionEvent.loads(text)
+
+
+def test_partial_events_are_told_by_their_type() -> None:
+    """News of an utterance has an id of its own, and is read back as news."""
+    final, news = build(RECOGNITION), build(RECOGNITION, partial_id="news-1")
+    assert final.to_json()["type"] == "bemerc.utterance.v1"
+    assert news.to_json()["type"] == "bemerc.partial.v1"
+    assert (news.id, news.utterance) == ("news-1", final.utterance)
+    assert "partial" not in news.to_json()["data"]
+    assert EmotionEvent.loads(news.dumps()) == news

@@ -10,9 +10,9 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -21,10 +21,12 @@ from engine import live
 from engine.dialogue import Turn
 from engine.events import EmotionEvent, ModelInfo, build_event
 from engine.model.outputs import Recognition
+from engine.schedule import MAX_UTTERANCES
 from engine.sinks import Sink
 from engine.sinks.jsonl import JsonlSink
+from engine.vitals import Vitals
 from engine.worker import Recognized, Worker
-from stream.cutter import UtteranceCutter
+from stream.cutter import UtteranceCutter, WorkPlan
 from stream.media import SAMPLE_RATE, AudioChunk, Samples, Utterance, VideoFrame
 
 BURST_SECONDS = 1.0
@@ -84,7 +86,13 @@ class Rule:
     gate: threading.Event | None = None
     starts: list[float] = field(default_factory=list)
 
-    def recognize(self, utterance: Utterance, history: Sequence[Turn]) -> Recognition:
+    def recognize(
+        self,
+        utterance: Utterance,
+        history: Sequence[Turn],
+        perceived: object = None,
+        dialogue: str = "",
+    ) -> Recognition:
         """Joy."""
         self.starts.append(utterance.start)
         if self.gate is not None:
@@ -93,12 +101,20 @@ class Rule:
             raise RuntimeError("a bad utterance")
         return Recognition({"joy": 0.75, "neutral": 0.25}, quality={"audio": 1.0})
 
+    def settle(self, history: Sequence[Turn], dialogue: str = "") -> list[Turn]:
+        """There is always room."""
+        return list(history)
+
+    def forget(self, dialogue: str) -> None:
+        """Nothing is kept."""
+
 
 @dataclass
 class Memory:
     """A sink in memory whose first `failures` attempts fail."""
 
     name: str = "memory"
+    takes_partials: bool = False
     failures: int = 0
     events: list[EmotionEvent] = field(default_factory=list)
 
@@ -243,7 +259,7 @@ async def test_stopping_finishes_the_utterance_in_progress() -> None:
 async def test_a_live_source_drops_the_oldest_waiting_utterances() -> None:
     """When recognition is too slow the newest are kept, and the next event tells the loss."""
     memory, gate = Memory(), threading.Event()
-    source = Bursts(live.WAITING_UTTERANCES + 4, live=True)
+    source = Bursts(MAX_UTTERANCES + 4, live=True)
     source.at_end = gate.set
     summary = await run(source, [memory], Rule(gate=gate))
     assert summary.dropped == 3
@@ -256,18 +272,18 @@ async def test_a_live_source_drops_the_oldest_waiting_utterances() -> None:
 
 async def test_a_file_waits_for_recognition() -> None:
     """Read at full speed, a file is held back and nothing is lost."""
-    memory, gate, source = Memory(), threading.Event(), Bursts(live.WAITING_UTTERANCES + 8)
+    memory, gate, source = Memory(), threading.Event(), Bursts(MAX_UTTERANCES + 8)
     running = asyncio.create_task(run(source, [memory], Rule(gate=gate)))
     seen = -1
     while source.given != seen:  # until it does not move any more
         seen = source.given
         for _ in range(200):
             await asyncio.sleep(0)
-    assert seen / 10 <= (live.WAITING_UTTERANCES + 3) * PERIOD_SECONDS
+    assert seen / 10 <= (MAX_UTTERANCES + 3) * PERIOD_SECONDS
     gate.set()
     summary = await running
     assert summary.dropped == 0
-    assert len(memory.events) == live.WAITING_UTTERANCES + 8
+    assert len(memory.events) == MAX_UTTERANCES + 8
 
 
 async def test_a_source_that_breaks_ends_the_run_but_loses_nothing() -> None:
@@ -302,3 +318,147 @@ async def test_aborting_does_not_wait_for_the_worker() -> None:
         await running
     gate.set()
     assert memory.events == []
+
+
+class Talk:
+    """A live source of speech on a clock that the reader moves, with pictures if wanted."""
+
+    name = "talk"
+    has_audio = True
+    skipped_packets = 0
+    live = True
+
+    def __init__(
+        self,
+        participant: str,
+        speech: Sequence[tuple[float, float]],
+        until: float,
+        gate: Callable[[float], bool] = lambda _: True,
+    ) -> None:
+        self.participant = participant
+        self.has_video = False
+        self._speech, self._until, self._gate = speech, until, gate
+        self._stopped = False
+
+    async def __aenter__(self) -> Self:
+        """There is nothing to open."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """There is nothing to close."""
+
+    def stop(self) -> None:
+        """End after the chunk under way."""
+        self._stopped = True
+
+    async def __aiter__(self) -> AsyncIterator[AudioChunk | VideoFrame]:
+        """Chunks of 32 ms, each once the gate lets it through."""
+        step = 512
+        for index in range(round(self._until * SAMPLE_RATE / step)):
+            time = index * step / SAMPLE_RATE
+            while not self._gate(time) and not self._stopped:  # noqa: ASYNC110 - a thread sets it
+                await asyncio.sleep(0.001)
+            if self._stopped:
+                return
+            loud_now = any(start <= time < end for start, end in self._speech)
+            yield AudioChunk(time, np.full(step, 0.5 if loud_now else 0.0, np.float32))
+
+
+def cutter_of(talk: Talk) -> UtteranceCutter:
+    """The real one, which looks ahead."""
+    return UtteranceCutter(loud, participant=talk.participant, ahead=WorkPlan(2.0, 1.0))
+
+
+def partial_or_final(recognized: Recognized) -> EmotionEvent:
+    """An event of this test, of either kind."""
+    event = build(recognized)
+    return event if recognized.final else replace(event, id="news", partial=True)
+
+
+async def serve(
+    talks: Sequence[Talk], sinks: Sequence[Sink], rule: Rule, **options: Any
+) -> list[live.RunSummary]:
+    """Everybody in one dialogue."""
+    async with live.Engine(Worker(rule), sinks, **options) as engine:
+        return await asyncio.gather(
+            *(engine.attend(talk, cutter_of(talk), build=partial_or_final) for talk in talks)
+        )
+
+
+async def test_a_long_utterance_has_partial_events_and_a_final_one() -> None:
+    """Same utterance, only for sinks that want news, the final one last."""
+    eager, plain, rule = Memory(takes_partials=True), Memory(), Rule()
+
+    def recognised_up_to(time: float) -> bool:
+        return time < 3.2 or len(eager.events) >= 1
+
+    talk = Talk("ann", [(1.0, 6.0)], 8.0, recognised_up_to)
+    await serve([talk], [eager, plain], rule)
+    (final,) = plain.events
+    assert not final.partial
+    assert [event.partial for event in eager.events[:-1]] == [True] * (len(eager.events) - 1)
+    assert len(eager.events) >= 2
+    assert eager.events[-1] == final
+    assert {event.utterance for event in eager.events} == {final.utterance}
+    assert final.latency_ms["total"] >= 0
+
+
+async def test_what_was_recognised_in_the_pause_is_not_recognised_again() -> None:
+    """The final event is that of the speculation."""
+    memory, rule = Memory(), Rule()
+    talk = Talk("ann", [(1.0, 2.0)], 4.0, lambda time: time < 2.35 or len(rule.starts) > 0)
+    await serve([talk], [memory], rule)
+    assert len(memory.events) == 1
+    assert len(rule.starts) == 1
+
+
+async def test_several_participants_share_one_dialogue() -> None:
+    """Speech at the same time gives an utterance to each; turns are counted together."""
+    memory, rule = Memory(), Rule()
+    talks = [
+        Talk(name, [(1.0, 2.0 + k), (6.0, 7.0)], 9.0) for k, name in enumerate(("a", "b", "c"))
+    ]
+    summaries = await serve(talks, [memory], rule)
+    assert [summary.utterances for summary in summaries] == [2, 2, 2]
+    assert sorted(event.turn for event in memory.events) == list(range(6))
+    assert {event.participant for event in memory.events} == {"a", "b", "c"}
+
+
+async def test_one_who_breaks_off_disturbs_nobody() -> None:
+    """The others go on; what the one had said is recognised, also half an utterance."""
+
+    class Broken(Talk):
+        """Breaks in the middle of a word."""
+
+        async def __aiter__(self) -> AsyncIterator[AudioChunk | VideoFrame]:
+            async for item in super().__aiter__():
+                if item.time > 1.7:
+                    raise ConnectionError("gone")
+                yield item
+
+    memory = Memory()
+    talks = [Broken("a", [(1.0, 2.0)], 9.0), Talk("b", [(1.0, 2.0), (5.0, 6.0)], 9.0)]
+    broken, whole = await serve(talks, [memory], Rule())
+    assert (broken.utterances, whole.utterances) == (1, 2)
+    assert str(broken.failure) == "gone"
+    assert whole.failure is None
+
+
+async def test_an_inference_that_hangs_is_given_up_and_the_next_go_on() -> None:
+    """Another worker on another thread takes over; its dialogue begins anew."""
+    gate, memory = threading.Event(), Memory()
+    hangs, works = Rule(gate=gate), Rule()
+    vitals = Vitals()
+    talk = Talk("a", [(1.0, 2.0), (5.0, 6.0)], 9.0, lambda time: time < 2.9 or gate.is_set())
+    async with live.Engine(
+        Worker(hangs),
+        [memory],
+        make_worker=lambda: gate.set() or Worker(works),  # type: ignore[func-returns-value]
+        vitals=vitals,
+        hung_seconds=0.2,
+        watch_seconds=0.02,
+    ) as engine:
+        summary = await engine.attend(talk, cutter_of(talk), build=partial_or_final)
+    assert len(hangs.starts) == 1
+    assert summary.utterances >= 1
+    assert b'bemerc_restarts_total{part="compute"} 1.0' in vitals.exposition()

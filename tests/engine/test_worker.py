@@ -1,20 +1,21 @@
-"""Transcript, history and failures on the worker thread."""
+"""Transcript, history, speculation and failures on the compute thread."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from engine.behaviour import Behaviour
 from engine.dialogue import Turn
-from engine.faces import Box
 from engine.model.outputs import Recognition
-from engine.worker import HISTORY_TURNS, Worker
-from stream.media import Utterance, VideoFrame
+from engine.worker import Place, Recognized, Worker
+from stream.media import Utterance
+
+A, B = Place("1/a", "talk"), Place("2/b", "talk")
+PLACES = {"a": A, "b": B}
 
 
 class Listener:
@@ -22,13 +23,50 @@ class Listener:
 
     def __init__(self) -> None:
         self.heard: list[tuple[str | None, tuple[Turn, ...]]] = []
+        self.forgotten: list[str] = []
+        self.keeps = 1_000
 
-    def recognize(self, utterance: Utterance, history: Sequence[Turn]) -> Recognition:
+    def recognize(
+        self,
+        utterance: Utterance,
+        history: Sequence[Turn],
+        perceived: object = None,
+        dialogue: str = "",
+    ) -> Recognition:
         """Always neutral."""
         if utterance.text == "mumble":
             raise RuntimeError("not understood")
         self.heard.append((utterance.text, tuple(history)))
         return Recognition({"neutral": 1.0})
+
+    def settle(self, history: Sequence[Turn], dialogue: str = "") -> list[Turn]:
+        """Keep the latest turns."""
+        return list(history[-self.keeps :])
+
+    def forget(self, dialogue: str) -> None:
+        """Note it."""
+        self.forgotten.append(dialogue)
+
+
+class Senses:
+    """A perception that has seen some behaviour."""
+
+    def __init__(self, seen: Callable[[], Behaviour | None]) -> None:
+        self.seen = seen
+        self.asked: list[tuple[str, bool]] = []
+        self.left: list[str] = []
+
+    def perceived(self, key: str, utterance: Utterance) -> None:
+        """Nothing."""
+
+    def behaviour(self, key: str, utterance: Utterance, *, remember: bool) -> Behaviour | None:
+        """What was seen."""
+        self.asked.append((key, remember))
+        return self.seen()
+
+    def forget(self, key: str) -> None:
+        """Note it."""
+        self.left.append(key)
 
 
 def utterance(number: int, participant: str = "a") -> Utterance:
@@ -36,11 +74,16 @@ def utterance(number: int, participant: str = "a") -> Utterance:
     return Utterance(id=str(number), participant=participant, start=number, end=number + 1)
 
 
+def finish(worker: Worker, said: Utterance) -> Recognized:
+    """The utterance has ended."""
+    return worker.recognize(PLACES[said.participant], said)
+
+
 def test_history_is_all_earlier_turns_of_everybody() -> None:
     """Each utterance is read after what all participants said before it."""
     listener = Listener()
     worker = Worker(listener, lambda u: f"words {u.id}")
-    turns = [worker(utterance(n, who)).turn for n, who in enumerate("abab")]
+    turns = [finish(worker, utterance(n, who)).turn for n, who in enumerate("abab")]
     assert turns == [0, 1, 2, 3]
     assert listener.heard[0] == ("words 0", ())
     assert listener.heard[3][1] == (
@@ -50,6 +93,23 @@ def test_history_is_all_earlier_turns_of_everybody() -> None:
     )
 
 
+def test_dialogues_do_not_mix() -> None:
+    """Two rooms have two histories; one that everybody left is forgotten."""
+    listener = Listener()
+    worker = Worker(listener, lambda u: f"words {u.id}")
+    other = Place("3/a", "other")
+    finish(worker, utterance(0))
+    assert worker.recognize(other, utterance(1)).turn == 0
+    assert listener.heard[-1][1] == ()
+    finish(worker, utterance(2, "b"))
+    worker.leave(A)
+    worker.leave(other)
+    assert listener.forgotten == ["other"]
+    assert finish(worker, utterance(3, "b")).turn == 2
+    worker.leave(B)
+    assert listener.forgotten == ["other", "talk"]
+
+
 def test_what_was_encoded_is_remembered() -> None:
     """The next utterance is read after the voice and face of this one, not its words alone."""
     encoded: Any = object()
@@ -57,28 +117,68 @@ def test_what_was_encoded_is_remembered() -> None:
     class Encoder(Listener):
         """Gives its encoded inputs along."""
 
-        def recognize(self, utterance: Utterance, history: Sequence[Turn]) -> Recognition:
-            return replace(super().recognize(utterance, history), inputs=encoded)
+        def recognize(self, *arguments: Any) -> Recognition:
+            return replace(super().recognize(*arguments), inputs=encoded)
 
     listener = Encoder()
     worker = Worker(listener)
     for number in range(2):
-        worker(utterance(number))
+        finish(worker, utterance(number))
     ((_, first), (_, second)) = listener.heard
     assert first == ()
     assert second[0].inputs is encoded
 
 
+def test_what_was_tried_in_a_pause_is_the_result_if_that_was_all() -> None:
+    """Nothing is computed twice, and the utterance joins the history once."""
+    listener = Listener()
+    worker = Worker(listener, lambda u: f"words {u.id}")
+    tried = worker.recognize(A, utterance(0), final=False)
+    ended = finish(worker, replace(utterance(0), degraded=("audio gap",), frames_dropped=2))
+    assert (tried.final, ended.final) == (False, True)
+    assert ended.recognition == tried.recognition
+    assert (ended.utterance.degraded, ended.utterance.frames_dropped) == (("audio gap",), 2)
+    assert ended.utterance.text == "words 0"
+    assert len(listener.heard) == 1
+    finish(worker, utterance(1))
+    assert listener.heard[-1][1] == (Turn("a", "words 0"),)
+
+
+def test_what_was_tried_is_void_when_more_is_said() -> None:
+    """Neither a longer utterance nor one after somebody else's takes the old result."""
+    listener = Listener()
+    worker = Worker(listener, lambda u: f"words {u.id} to {u.end}")
+    worker.recognize(A, utterance(0), final=False)
+    longer = finish(worker, replace(utterance(0), end=3.0))
+    assert longer.utterance.text == "words 0 to 3.0"
+    worker.recognize(A, utterance(4), final=False)
+    finish(worker, utterance(3, "b"))
+    assert finish(worker, utterance(4)).turn == 2
+    assert [len(history) for _, history in listener.heard] == [0, 0, 1, 1, 2]
+
+
+def test_a_dialogue_settles_between_utterances() -> None:
+    """What the recogniser keeps of the history is what goes on."""
+    listener = Listener()
+    listener.keeps = 2
+    worker = Worker(listener, lambda u: u.id)
+    for number in range(6):
+        finish(worker, utterance(number))
+        worker.settle("talk")
+    assert [len(history) for _, history in listener.heard] == [0, 1, 2, 2, 2, 2]
+    assert finish(worker, utterance(6)).turn == 6
+
+
 def test_without_transcriber_the_text_stays() -> None:
     """A source that brings its own words keeps them."""
-    recognized = Worker(Listener())(utterance(0).with_text("given"))
+    recognized = finish(Worker(Listener()), utterance(0).with_text("given"))
     assert recognized.utterance.text == "given"
     assert recognized.latency_ms == {}
 
 
 def test_no_words_is_no_text() -> None:
     """Nothing said is an absent text, not an empty one."""
-    assert Worker(Listener(), lambda _: "")(utterance(0)).utterance.text is None
+    assert finish(Worker(Listener(), lambda _: ""), utterance(0)).utterance.text is None
 
 
 def test_a_failing_transcriber_costs_only_the_text(caplog: pytest.LogCaptureFixture) -> None:
@@ -87,7 +187,9 @@ def test_a_failing_transcriber_costs_only_the_text(caplog: pytest.LogCaptureFixt
     def broken(_: Utterance) -> str:
         raise RuntimeError("no ears")
 
-    recognized = Worker(Listener(), broken)(utterance(3))
+    worker = Worker(Listener(), broken)
+    worker.recognize(A, utterance(3), final=False)
+    recognized = finish(worker, utterance(3))
     assert recognized.utterance.text is None
     assert recognized.utterance.degraded == ("transcription failed",)
     assert caplog.messages == ["utterance at 3.0 s has no transcript: no ears"]
@@ -97,86 +199,42 @@ def test_an_unrecognised_utterance_was_still_said() -> None:
     """Its words are part of the dialogue that the next one is read in."""
     listener = Listener()
     worker = Worker(listener)
-    with pytest.raises(RuntimeError):
-        worker(utterance(0).with_text("mumble"))
-    assert worker(utterance(1).with_text("pardon?")).turn == 1
+    for final in (False, True):  # a speculation that fails leaves no trace
+        with pytest.raises(RuntimeError):
+            worker.recognize(A, utterance(0).with_text("mumble"), final=final)
+    assert finish(worker, utterance(1).with_text("pardon?")).turn == 1
     assert listener.heard == [("pardon?", (Turn("a", "mumble"),))]
-
-
-def test_history_is_bounded_and_drops_half_at_once() -> None:
-    """A long conversation keeps its latest turns, and its prefix stays still in between."""
-    listener = Listener()
-    worker = Worker(listener, lambda u: u.id)
-    for number in range(HISTORY_TURNS + 3):
-        worker(utterance(number))
-    lengths = [len(history) for _, history in listener.heard]
-    assert max(lengths) == HISTORY_TURNS
-    assert lengths[-2:] == [HISTORY_TURNS // 2 + 1, HISTORY_TURNS // 2 + 2]
-    assert listener.heard[-1][1][-1].text == str(HISTORY_TURNS + 1)
 
 
 def test_time_of_transcription_is_reported() -> None:
     """The latency is in milliseconds of the clock given."""
     clock = iter([1.0, 1.25])
     worker = Worker(Listener(), lambda _: "words", clock=lambda: next(clock))
-    assert worker(utterance(0)).latency_ms == {"asr": 250.0}
+    assert finish(worker, utterance(0)).latency_ms == {"asr": 250.0}
 
 
-BOX = Box(1.0, 1.0, 3.0, 3.0)
-
-
-class Tracker(Listener):
-    """A recogniser that has found a face in every frame."""
-
-    def recognize(self, utterance: Utterance, history: Sequence[Turn]) -> Recognition:
-        """Always neutral."""
-        found = super().recognize(utterance, history)
-        return replace(found, faces=(BOX,) * len(utterance.frames))
-
-
-def filmed(number: int, participant: str = "a") -> Utterance:
-    """An utterance with two pictures."""
-    picture = np.zeros((4, 4, 3), np.uint8)
-    frames = tuple(VideoFrame(number + share, picture) for share in (0.2, 0.8))
-    return replace(utterance(number, participant), frames=frames)
-
-
-def test_behaviour_is_read_from_the_faces_that_are_known() -> None:
-    """The observer is told who is seen and where; its time is reported."""
-    asked: list[tuple[object, ...]] = []
-
-    def observe(
-        who: str, frames: Sequence[VideoFrame], boxes: Sequence[Box | None] | None = None
-    ) -> Behaviour:
-        asked.append((who, frames, boxes))
-        return Behaviour("Eyes closed.")
-
-    clock = iter([1.0, 1.25])
-    worker = Worker(Tracker(), observe=observe, clock=lambda: next(clock))
-    told = worker(filmed(0, "b"))
-    assert told.recognition.behaviour == Behaviour("Eyes closed.")
-    assert told.latency_ms == {"behaviour": 250.0}
-    assert asked == [("b", told.utterance.frames, (BOX, BOX))]
-
-
-def test_without_pictures_nobody_is_observed() -> None:
-    """There is no behaviour, and none is missed."""
-
-    def observe(*_: object) -> Behaviour:
-        raise AssertionError("asked without pictures")
-
-    told = Worker(Listener(), observe=observe)(utterance(0))
-    assert told.recognition.behaviour is None
-    assert (told.latency_ms, told.utterance.degraded) == ({}, ())
+def test_behaviour_counts_as_usual_only_once_an_utterance_has_ended() -> None:
+    """It is told of one that goes on, too; its time is reported."""
+    senses: Any = Senses(lambda: Behaviour("Eyes closed."))
+    clock = iter([1.0, 1.25, 2.0, 2.5])
+    worker = Worker(Listener(), perception=senses, clock=lambda: next(clock))
+    tried = worker.recognize(A, utterance(0), final=False)
+    told = finish(worker, utterance(0))
+    assert tried.recognition.behaviour == told.recognition.behaviour == Behaviour("Eyes closed.")
+    assert told.latency_ms == {"behaviour": 500.0}
+    assert senses.asked == [("1/a", False), ("1/a", True)]
+    worker.leave(A)
+    assert senses.left == ["1/a"]
 
 
 def test_a_failing_observer_costs_only_the_behaviour(caplog: pytest.LogCaptureFixture) -> None:
     """The event has its emotion, and says why it has no behaviour."""
 
-    def broken(*_: object) -> Behaviour:
+    def broken() -> Behaviour:
         raise RuntimeError("no eyes")
 
-    told = Worker(Tracker(), observe=broken)(filmed(3))
+    senses: Any = Senses(broken)
+    told = finish(Worker(Listener(), perception=senses), utterance(3))
     assert told.recognition.label == "neutral"
     assert told.recognition.behaviour is None
     assert told.utterance.degraded == ("behaviour not described",)

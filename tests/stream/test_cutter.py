@@ -12,7 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from media_factory import bursts, frames_at, sound_chunks
 
-from stream.cutter import AUDIO_GAP, VIDEO_DROPPED, UtteranceCutter, sample_frames
+from stream.audio import sample_index
+from stream.cutter import (
+    AUDIO_GAP,
+    SCREEN_SECONDS,
+    VIDEO_DROPPED,
+    Resumed,
+    SoFar,
+    SoundWindow,
+    UtteranceCutter,
+    Work,
+    WorkPlan,
+    sample_frames,
+)
 from stream.media import SAMPLE_RATE, AudioChunk, Samples, Utterance, VideoFrame
 from stream.segmenter import SegmenterConfig
 from stream.vad import SileroVad
@@ -284,3 +296,129 @@ def test_sampling_evenly_spaced_frames_is_even() -> None:
     picked = sample_frames(frames_at(np.arange(0, 10, 1 / 32).tolist()), 0, 10, 64)
     gaps = {round((b.time - a.time) * 32) for a, b in pairwise(picked)}
     assert gaps == {5}
+
+
+PLAN = WorkPlan(window_seconds=1.0, hop_seconds=0.5)
+
+
+def _speech(*sounding: tuple[float, float], until: float) -> list[AudioChunk]:
+    return list(sound_chunks(bursts(until, sounding, SAMPLE_RATE), 512))
+
+
+def _interleaved(sound: Iterable[Item], frames: Iterable[Item]) -> Iterable[Item]:
+    return heapq.merge(sound, frames, key=lambda item: item.time)
+
+
+def _ahead(items: Iterable[Item], **options: object) -> tuple[list[Work], list[Utterance]]:
+    """Everything that comes out while media goes in."""
+    cutter = _cutter(ahead=PLAN, **options)
+    work: list[Work] = []
+    ended: list[Utterance] = []
+    for item in items:
+        ended += cutter.push(item)
+        work += cutter.take_work()
+    ended += cutter.flush()
+    return work + cutter.take_work(), ended
+
+
+def test_windows_of_an_open_utterance_are_those_of_the_whole() -> None:
+    """Each lies on the grid from the utterance's first sample, and has its sound."""
+    work, (utterance,) = _ahead(_speech((1.0, 4.0), until=6.0))
+    windows = [one for one in work if isinstance(one, SoundWindow)]
+    first = sample_index(utterance.start)
+    hop = round(PLAN.hop_seconds * SAMPLE_RATE)
+    assert [one.first - first for one in windows] == [hop * k for k in range(len(windows))]
+    assert len(windows) >= 5
+    for one in windows:
+        inside = utterance.audio[one.first - first :][:SAMPLE_RATE]
+        np.testing.assert_array_equal(one.samples[: len(inside)], inside)
+
+
+def test_pictures_come_at_the_rate_asked_for_and_only_while_somebody_speaks() -> None:
+    """From the utterance's beginning, which is before it is noticed, to when it surely is over."""
+    times = [k / 30 for k in range(180)]
+    items = _interleaved(_speech((1.0, 4.0), until=6.0), frames_at(times))
+    work, (utterance,) = _ahead(items)
+    seen = [one.time for one in work if isinstance(one, VideoFrame)]
+    assert seen == sorted(seen)
+    assert utterance.start - 0.1 <= seen[0] <= utterance.start + 0.1
+    assert utterance.end - 0.1 <= seen[-1] < utterance.end + 0.5
+    assert len(seen) == pytest.approx(15 * (seen[-1] - seen[0]), abs=2)
+    assert utterance.frames == ()
+
+
+def test_pictures_are_not_kept_once_they_are_given() -> None:
+    """However long the utterance, memory holds those before it alone."""
+    cutter = _cutter(ahead=PLAN)
+    times = [k / 30 for k in range(420)]
+    most = 0
+    for item in _interleaved(_speech((1.0, 13.0), until=14.0), frames_at(times)):
+        cutter.push(item)
+        cutter.take_work()
+        most = max(most, cutter.timeline.retained_frames)
+    assert most <= 45
+
+
+def test_a_pause_is_told_early_and_so_is_its_end() -> None:
+    """Well before the utterance is over it is given as it would be; more speech voids that."""
+    work, ended = _ahead(_speech((1.0, 2.0), (2.3, 3.3), until=6.0))
+    kinds = [one for one in work if isinstance(one, SoFar | Resumed)]
+    (utterance,) = ended
+    first, resumed, last = kinds
+    assert isinstance(first, SoFar)
+    assert isinstance(resumed, Resumed)
+    assert isinstance(last, SoFar)
+    assert first.paused
+    assert last.paused
+    assert first.utterance.id == last.utterance.id == utterance.id
+    assert last.utterance.end == pytest.approx(utterance.end)
+    np.testing.assert_array_equal(last.utterance.audio, utterance.audio)
+    assert first.utterance.end < last.utterance.end
+
+
+def test_a_long_utterance_has_news_every_two_seconds() -> None:
+    """As if it ended now, under the id it will have."""
+    work, (utterance,) = _ahead(_speech((1.0, 9.0), until=11.0))
+    news = [one.utterance for one in work if isinstance(one, SoFar) and not one.paused]
+    ends = [one.end - one.start for one in news]
+    assert ends == pytest.approx([2.0, 4.0, 6.0, 8.0], abs=0.2)
+    assert {one.id for one in news} == {utterance.id}
+
+
+def test_a_blip_is_no_news() -> None:
+    """A cough is not recognised, not even for a try."""
+    work, ended = _ahead(_speech((1.0, 1.1), until=4.0))
+    assert ended == []
+    assert not [one for one in work if isinstance(one, SoFar)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.1, 2.0), st.floats(0.1, 2.0)), min_size=1, max_size=4),
+    st.floats(0.0, 0.4),
+)
+def test_looking_ahead_changes_no_utterance(
+    bursts: list[tuple[float, float]], video_lag: float
+) -> None:
+    """Stretches and sound are those without it, and every picture given is of one of them."""
+    spoken, now = [], 0.5
+    for pause, length in bursts:
+        spoken.append((now + pause, now + pause + length))
+        now += pause + length
+    sound = _speech(*spoken, until=now + 2)
+    frames = frames_at([k / 20 for k in range(int(20 * (now + 2)))])
+    items = heapq.merge(
+        ((chunk.end, 0, chunk) for chunk in sound),
+        ((frame.time + video_lag, 1, frame) for frame in frames),
+        key=lambda one: one[:2],
+    )
+    media = [item for _, _, item in items]
+    plain = _cut(_cutter(), media)
+    work, ended = _ahead(media)
+    assert [(one.start, one.end) for one in ended] == [(one.start, one.end) for one in plain]
+    for one, other in zip(ended, plain, strict=True):
+        np.testing.assert_array_equal(one.audio, other.audio)
+    seen = [one.time for one in work if isinstance(one, VideoFrame)]
+    assert seen == sorted(set(seen))
+    for one in ended:
+        assert any(one.start - SCREEN_SECONDS <= time < one.end for time in seen)

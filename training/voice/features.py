@@ -24,6 +24,8 @@ from training.progress import progress_bar
 
 NUMBERS = ("feature_set", "window_seconds", "hop_seconds", "max_windows")
 """Of the audio spec, that the functionals depend on."""
+WINDOWS = "grid"
+"""How `audio_windows` lays them; a cache of windows that were laid otherwise is not read."""
 SAVE_EVERY = 200
 """Clips between two writes of the cache: what a kill can lose."""
 
@@ -54,7 +56,7 @@ def clip_key(clip: SpeechClip) -> str:
 
 
 def _digest(spec: AudioSpec) -> str:
-    numbers = {name: getattr(spec, name) for name in NUMBERS} | {"hidden": 0}
+    numbers = {name: getattr(spec, name) for name in NUMBERS} | {"windows": WINDOWS}
     return hashlib.sha256(json.dumps(numbers).encode()).hexdigest()[:16]
 
 

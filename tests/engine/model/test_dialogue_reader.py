@@ -143,3 +143,19 @@ def test_a_failure_leaves_nothing_behind(
     assert reader.cached_tokens == 0
     anew = DialogueReader(model)(turns[:3], [turns[3]])
     torch.testing.assert_close(reader(turns[:3], [turns[3]]), anew, **CLOSE)
+
+
+@torch.inference_mode()
+def test_a_history_can_be_read_before_its_next_turn(model: EmotionModel, spec: ModelSpec) -> None:
+    """The turn then costs its own tokens alone, and scores the same."""
+    turns = make_turns(spec, 6)
+    expected = DialogueReader(model)(turns[:5], variants_of(turns[5]))
+    reader = DialogueReader(model)
+    reader(turns[:2], [turns[2]])
+    reader.prepare(turns[:5])
+    reader.prepare(turns[:5])  # nothing is left to do
+    with tokens_read(model) as counts:
+        scores = reader(turns[:5], variants_of(turns[5]))
+    own = sum(model.prompt.turn_length(v.shape) - 1 for v in variants_of(turns[5]))
+    assert counts == [own]
+    torch.testing.assert_close(scores, expected, **CLOSE)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.model.densenet import DenseNetConfig
-from engine.model.inputs import audio_windows, clean_samples, picture_tensor
+from engine.model.inputs import audio_windows, clean_samples, picture_tensor, window_starts
 from engine.model.spec import AudioSpec, VideoSpec
 from stream.media import SAMPLE_RATE
 
@@ -102,6 +102,16 @@ def test_a_long_sound_is_sampled_uniformly() -> None:
     windows = audio_windows(samples, spec)
     assert len(windows) == spec.max_windows
     assert windows[-1][-1] == 1
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_windows_of_a_growing_sound_stay(count: int, more: int) -> None:
+    """What was a whole window of a sound is on the grid of the longer sound, too."""
+    grid = set(range(0, 10_000, HOP))
+    assert set(window_starts(count + more, SHORT)) <= grid
+    whole = [start for start in window_starts(count, SHORT) if start + WINDOW <= count]
+    if len(window_starts(count + more, SHORT)) < SHORT.max_windows:
+        assert set(whole) <= set(window_starts(count + more, SHORT))
 
 
 def test_short_and_empty_sound() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,17 +159,17 @@ class Live:
 @pytest.fixture(scope="module")
 def live(tiny_recognizer: Recognizer) -> Live:
     """The same dialogue, one utterance after the other, as the engine does it."""
-    prompt = tiny_recognizer.model.prompt
-    build, built, firsts = prompt.build, [], []
+    model = tiny_recognizer.model
+    embed, embedded, read, cues, firsts = model.embed, [], [], [], []
 
-    def note(*arguments: Any) -> Prompt:
-        built.append(build(*arguments))
-        return built[-1]
+    def note(prompts: Sequence[Prompt], dialogues: Any) -> torch.Tensor:
+        embedded.append(list(prompts[0].ids))
+        return embed(prompts, dialogues)
 
     history: list[Turn] = []
     results = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prompt, "build", note)
+        patch.setattr(model, "embed", note)
         for number, clip in enumerate(CLIPS):
             seconds = len(clip.samples) / SAMPLE_RATE
             said = Utterance(
@@ -180,9 +181,12 @@ def live(tiny_recognizer: Recognizer) -> Live:
                 clip.samples,
                 clip.text,
             )
-            built.clear()
+            embedded.clear()
             results.append(tiny_recognizer.recognize(said, history))
-            firsts.append(built[0])  # the turn as it is; the others lack a modality
+            # What is new of the history, and the turn as it is; the others lack a modality.
+            read += embedded[0] + embedded[1]
+            cues.append(len(read) - 1)
+            firsts.append(Prompt(np.array(read), np.array(cues)))
             history.append(Turn(said.participant, said.text, results[-1].inputs))
     return Live(tuple(results), tuple(firsts))
 

@@ -1,0 +1,99 @@
+"""How a run is doing, over HTTP: `/metrics` for Prometheus, `/health` for a supervisor.
+
+Anyone who reaches the port may read it. There are numbers and names of parts of this
+program, never what was said or by whom; still, only this machine reaches it by default.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from engine.vitals import CONTENT_TYPE, Vitals
+from stream.errors import UserError
+
+HOST = "127.0.0.1"
+PORT = 9464
+"""What OpenTelemetry's Prometheus exporters listen on, too."""
+SHUTDOWN_SECONDS = 1.0
+_FRESH = {"Cache-Control": "no-store"}
+
+
+def metrics_routes(vitals: Vitals) -> list[web.RouteDef]:
+    """`GET /metrics` and `GET /health`, for any aiohttp application."""
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(
+            body=vitals.exposition(), headers={"Content-Type": CONTENT_TYPE, **_FRESH}
+        )
+
+    async def health(_: web.Request) -> web.Response:
+        problems = vitals.problems()
+        if problems:
+            answer = {"status": "unhealthy", "problems": problems}
+            return web.json_response(answer, status=503, headers=_FRESH)
+        return web.json_response({"status": "ok"}, headers=_FRESH)
+
+    return [web.get("/metrics", metrics), web.get("/health", health)]
+
+
+class MetricsServer:
+    """Serves `metrics_routes` while it is entered.
+
+    Args:
+        vitals: What to tell.
+        host: Address to listen on; "0.0.0.0" lets other machines read it.
+        port: 0 for any free one.
+    """
+
+    def __init__(self, vitals: Vitals, *, host: str = HOST, port: int = PORT) -> None:
+        self._vitals, self._host, self._port = vitals, host, port
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """`http://HOST:PORT` as it really listens; only while entered."""
+        if self._runner is None:
+            raise ValueError("the metrics server is not running")
+        host, port = self._runner.addresses[0][:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def __aenter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            UserError: If the address cannot be had.
+        """
+        application = web.Application()
+        application.add_routes(metrics_routes(self._vitals))
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except (OSError, OverflowError) as error:
+            await runner.cleanup()
+            raise UserError(
+                f"cannot serve metrics on {self._host}, port {self._port} ({_reason(error)});"
+                " free the port, or give another port or address"
+            ) from None
+        self._runner = runner
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop listening; a connection that is kept open is closed."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+
+def _reason(error: OSError | OverflowError) -> str:
+    """Without what asyncio puts before it, which repeats the address."""
+    message = error.strerror if isinstance(error, OSError) else None
+    return (message or str(error)).rpartition(": ")[2]

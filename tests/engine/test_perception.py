@@ -1,0 +1,181 @@
+"""What is computed piece by piece is what the whole utterance gives at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny_model import spoken, talk_frames
+
+from engine.behaviour import Behaviour, Observer, Series
+from engine.behaviour.baseline import Baseline
+from engine.faces import Box, FaceDetector, FaceFollower, TrackedFace
+from engine.model.perceived import Look
+from engine.model.recognizer import Recognizer
+from engine.perception import GLANCE_SECONDS, KEPT_LOOKS, KEPT_WINDOWS, Perception
+from export.models import resolve
+from stream.media import SAMPLE_RATE, Samples, Utterance, VideoFrame
+
+IMAGE = np.zeros((48, 64, 3), np.uint8)
+
+
+def test_an_utterance_in_pieces_is_recognised_as_the_whole(tiny_recognizer: Recognizer) -> None:
+    """Same tokens, same probabilities: pictures in batches of any size, sound in windows."""
+    sound = spoken(5.0)
+    frames = talk_frames(40)
+    whole = Utterance("1", "Ann", 0.0, 5.0, frames, sound, "What a lovely day!")
+    expected = tiny_recognizer.recognize(whole, [])
+    detector = FaceDetector(resolve("blazeface"))
+    perception = Perception(tiny_recognizer, lambda: FaceFollower(detector))
+    for first, last in ((0, 1), (1, 7), (7, 40)):
+        perception.see([("a", frame) for frame in frames[first:last]])
+    spec = tiny_recognizer.spec.audio
+    length, hop = (round(s * SAMPLE_RATE) for s in (spec.window_seconds, spec.hop_seconds))
+    for first in range(0, len(sound) - length + 1, hop):
+        perception.hear("a", first, sound[first : first + length])
+    said = replace(whole, frames=())
+    found = tiny_recognizer.recognize(said, [], perception.perceived("a", said))
+    assert found.inputs is not None
+    assert expected.inputs is not None
+    for name in ("video", "audio", "video_scores", "audio_scores"):
+        one, other = getattr(found.inputs, name), getattr(expected.inputs, name)
+        np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-4)
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
+    assert found.quality == pytest.approx(expected.quality, abs=1e-6)
+    assert found.pictures == expected.pictures == 40
+
+
+class Plain:
+    """An encoder that encodes nothing, but notes what it is given."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def look(self, frames: Sequence[VideoFrame], faces: Sequence[TrackedFace | None]) -> list[Look]:
+        """A look for each."""
+        self.batches.append(len(frames))
+        return [
+            Look(frame.time, box=None if face is None else face.box)
+            for frame, face in zip(frames, faces, strict=True)
+        ]
+
+    def hear(self, windows: Sequence[Samples]) -> np.ndarray:
+        """Nothing."""
+        return np.zeros((len(windows), 1), np.float32)
+
+
+class Meter:
+    """Measures that the head is large, and notes when it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[float, bool]] = []
+
+    def look(self, frame: VideoFrame, box: Box, *, pose: bool) -> Mapping[str, float]:
+        """One number."""
+        self.asked.append((frame.time, pose))
+        return {"head_size": 1.0}
+
+    def read(self, *_: object) -> Behaviour:
+        """Not used here."""
+        raise AssertionError
+
+    def describe(self, series: Mapping[str, Series], baseline: Baseline) -> Behaviour:
+        """How often the head was seen, and how much was usual before."""
+        count = len(series["head_size"].values)
+        return Behaviour(f"{count} looks, {baseline.frames('head_size')} before")
+
+
+def one_face(frame: VideoFrame) -> tuple[TrackedFace, ...]:
+    """Everybody sees the same."""
+    return (TrackedFace(1, Box(10, 10, 30, 30), 0.9, frame.time),)
+
+
+def shown(times: Sequence[float], key: str = "a") -> list[tuple[str, VideoFrame]]:
+    """Pictures of somebody."""
+    return [(key, VideoFrame(time, IMAGE)) for time in times]
+
+
+def said(start: float, end: float) -> Utterance:
+    """An utterance without words."""
+    return Utterance("1", "p", start, end)
+
+
+def test_an_utterance_has_its_own_pictures_and_windows_alone() -> None:
+    """Those of its stretch, by the place of its first sample; of a still picture the last."""
+    perception = Perception(Plain(), None)
+    perception.see(shown([0.5, 1.0, 1.5, 2.0]))
+    for second in range(4):
+        perception.hear("a", second * SAMPLE_RATE, np.zeros(4, np.float32))
+    found = perception.perceived("a", said(1.0, 2.0))
+    assert [look.time for look in found.looks] == [1.0, 1.5]
+    assert sorted(found.functionals) == [0, SAMPLE_RATE, 2 * SAMPLE_RATE]
+    still = perception.perceived("a", said(2.5, 3.0))
+    assert [look.time for look in still.looks] == [2.0]
+    assert perception.perceived("a", said(5.0, 6.0)).looks == []
+    assert perception.perceived("b", said(1.0, 2.0)).looks == []
+
+
+def test_faces_are_measured_now_and_then() -> None:
+    """However many pictures come; the body more seldom. What ended counts as usual later."""
+    meter = Meter()
+    perception = Perception(Plain(), lambda: one_face, meter, Observer(meter))
+    perception.see(shown([k / 15 for k in range(60)]))
+    times = [time for time, _ in meter.asked]
+    assert len(times) == pytest.approx(4 / GLANCE_SECONDS, abs=1)
+    assert 4 <= sum(pose for _, pose in meter.asked) <= 5
+    (first, again, next_) = (
+        perception.behaviour("a", said(start, end), remember=remember)
+        for start, end, remember in ((0, 2, False), (0, 2, True), (2, 4, True))
+    )
+    assert first is not None
+    assert again is not None
+    assert next_ is not None
+    assert first.facial_expression == again.facial_expression == "10 looks, 0 before"
+    assert next_.facial_expression == "10 looks, 10 before"
+    assert perception.behaviour("a", said(9, 10), remember=True) is None
+
+
+def test_hours_leave_no_more_than_minutes() -> None:
+    """What is kept is bounded; a clock that is set back starts over."""
+    perception = Perception(Plain(), None)
+    perception.see(shown([k / 10 for k in range(10 * KEPT_LOOKS)]))
+    for second in range(10 * KEPT_WINDOWS):
+        perception.hear("a", second, np.zeros(4, np.float32))
+    everything = said(0, 1e9)
+    assert len(perception.perceived("a", everything).looks) <= 64
+    assert len(perception.perceived("a", everything).functionals) == KEPT_WINDOWS
+    perception.see(shown([1.0]))
+    assert [look.time for look in perception.perceived("a", everything).looks] == [1.0]
+    perception.forget("a")
+    assert perception.perceived("a", everything).looks == []
+
+
+def test_pictures_of_several_participants_are_encoded_together() -> None:
+    """In one pass; each keeps their own."""
+    plain = Plain()
+    perception = Perception(plain, None)
+    perception.see([*shown([0.0, 0.1]), *shown([5.0], "b")])
+    assert plain.batches == [3]
+    assert len(perception.perceived("a", said(0, 1)).looks) == 2
+    assert len(perception.perceived("b", said(5, 6)).looks) == 1
+
+
+def test_the_largest_face_over_time_is_the_participant() -> None:
+    """Who passes by close to the camera is not taken instead; who stays alone is."""
+    near = Box(0, 0, 40, 40)
+
+    def follow(frame: VideoFrame) -> tuple[TrackedFace, ...]:
+        sitting = TrackedFace(1, Box(10, 10, 30, 30), 0.9, frame.time)
+        passing = TrackedFace(2, near, 0.9, frame.time)
+        if frame.time > 9:
+            return (passing,)
+        return (passing, sitting) if 2 <= frame.time < 2.2 else (sitting,)
+
+    perception = Perception(Plain(), lambda: follow)
+    perception.see(shown([k / 10 for k in range(30)]))
+    looks = perception.perceived("a", said(0, 3)).looks
+    assert {look.box for look in looks} == {Box(10, 10, 30, 30)}
+    perception.see(shown([9.5]))
+    assert perception.perceived("a", said(9, 10)).looks[0].box == near
