@@ -15,9 +15,13 @@ import tomllib
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine import cli
 from stream.errors import UserError
+
+if TYPE_CHECKING:
+    from engine.vitals import Vitals
 
 ABORTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -32,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return list_devices(given[1:])
         if given[:1] == ["watch"]:
             return watch_events(given[1:])
+        if given[:1] == ["serve"]:
+            return asyncio.run(serve(cli.parse_serve(given[1:])))
         return asyncio.run(recognize(cli.parse(given, version()), began))
     except UserError as error:
         say(f"error: {error}")
@@ -67,6 +73,7 @@ async def recognize(options: cli.Options, began: float) -> int:
         base = spec["llm"]["base"]
         load = functools.partial(assembly.load_worker, options, resolve, base, wanted)
         worker = await asyncio.to_thread(load)
+        vitals = await open_vitals(stack, options)
         console = await stack.enter_async_context(ConsoleSink())
         build = assembly.event_builder(options.node, source.name, model)
         summary = await live.run(
@@ -77,6 +84,7 @@ async def recognize(options: cli.Options, began: float) -> int:
             build=build,
             stop=stop_on_signals(),
             make_worker=load,
+            vitals=vitals,
         )
     skipped = source.skipped_packets
     lines = report(
@@ -87,6 +95,83 @@ async def recognize(options: cli.Options, began: float) -> int:
     if summary.failure is not None:
         raise summary.failure
     return int(bool(summary.undelivered or (summary.failed and not summary.utterances)))
+
+
+async def serve(options: cli.ServeOptions) -> int:
+    """Take people in over WebRTC until Ctrl-C; the sessions of one room form one dialogue."""
+    from engine import assembly
+    from engine.live import Engine
+    from engine.sinks import ConsoleSink
+    from engine.web import WhipServer
+    from export.models import resolve
+    from stream.ids import uuid7_factory
+    from stream.sources import Source
+
+    run, new_id, dialogues = options.run, uuid7_factory(), dict[str, tuple[str, int]]()
+    async with contextlib.AsyncExitStack() as stack:
+        token = assembly.read_token(options.token_file)
+        model, spec = assembly.check_bundle(run.bundle)
+        sinks = await assembly.open_sinks(
+            stack,
+            run,
+            source_name="whip",
+            model=model,
+            labels=spec["labels"],
+            version=version(),
+            say=say,
+        )
+        say("loading the models ...")
+        wanted = assembly.Wanted(listen=run.text and run.audio, look=run.behaviour and run.video)
+        load = functools.partial(assembly.load_worker, run, resolve, spec["llm"]["base"], wanted)
+        worker = await asyncio.to_thread(load)
+        vitals = await open_vitals(stack, run)
+        console = await stack.enter_async_context(ConsoleSink())
+        engine = await stack.enter_async_context(
+            Engine(worker, [*sinks, console], make_worker=load, vitals=vitals)
+        )
+
+        async def admit(room: str, source: Source) -> None:
+            """Serve one session; the dialogue of a room lasts while somebody is in it."""
+            async with source:
+                dialogue, others = dialogues.get(room) or (new_id(), 0)
+                dialogues[room] = dialogue, others + 1
+                try:
+                    await engine.attend(
+                        source,
+                        assembly.new_cutter(source, resolve, spec),
+                        build=assembly.event_builder(run.node, room, model, dialogue),
+                        dialogue=dialogue,
+                    )
+                finally:
+                    dialogue, here = dialogues.pop(room)
+                    if here > 1:
+                        dialogues[room] = dialogue, here - 1
+
+        server = await stack.enter_async_context(
+            WhipServer(
+                admit,
+                host=options.host,
+                port=options.port,
+                token=token,
+                max_sessions=options.max_sessions,
+            )
+        )
+        say(f"publish to {server.url}/whip/ROOM; Ctrl-C ends it")
+        await stop_on_signals().wait()
+    return 0
+
+
+async def open_vitals(stack: contextlib.AsyncExitStack, options: cli.Options) -> Vitals:
+    """What the run counts and measures; served if that is wanted."""
+    from engine.vitals import Vitals
+
+    vitals = Vitals(version=version())
+    if options.metrics is not None:
+        from engine.web.metrics import MetricsServer
+
+        server = await stack.enter_async_context(MetricsServer(vitals, port=options.metrics))
+        say(f"metrics at {server.url}/metrics, health at {server.url}/health")
+    return vitals
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -173,6 +173,27 @@ def new_cutter(source: Source, resolve: Resolve, spec: Mapping[str, Any]) -> Utt
     )
 
 
+def read_token(path: Path | None) -> str | None:
+    """The bearer token in a file; None without one.
+
+    Raises:
+        UserError: The file cannot be read, or has no token of one line in it.
+    """
+    if path is None:
+        return None
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise UserError(f"cannot read the token in {path} ({reason}); see --token-file") from None
+    if not token or not token.isascii() or len(token.split()) != 1:
+        raise UserError(
+            f"{path} must hold one token on one line: python -c "
+            f"'import secrets; print(secrets.token_urlsafe())' > {path}"
+        )
+    return token
+
+
 def event_builder(
     node: str, source_name: str, model: ModelInfo, dialogue: str | None = None
 ) -> Callable[[Recognized], EmotionEvent]:

@@ -25,6 +25,7 @@ file if you like. Nothing leaves this machine unless you name another one."""
 
 EPILOG = """\
 other commands:
+  python run_live.py serve            take people in over WebRTC, each room a conversation
   python run_live.py devices          list cameras and microphones
   python run_live.py watch            show the events that arrive at an MQTT broker
 
@@ -36,6 +37,26 @@ examples:
 
 Ctrl-C ends a run: the utterance in progress is finished and published first. Ctrl-C again
 aborts.
+
+What is recognised is the emotion EXPRESSED, with a probability: not what somebody feels,
+not whether they lie. Tell people that they are analysed and get their consent. Do not use it
+to watch people at work or in education: the EU AI Act forbids that (Art. 5(1)(f))."""
+
+SERVE_DESCRIPTION = """\
+Take people in over WebRTC (WHIP, RFC 9725) and recognise the emotion that each expresses.
+Whoever publishes to http://HOST:PORT/whip/ROOM takes part in the conversation of that room."""
+
+SERVE_EXAMPLES = """\
+examples:
+  python run_live.py serve
+  python run_live.py serve --host 0.0.0.0 --token-file secrets/whip --metrics 9464
+
+OBS Studio: Settings, Stream, Service WHIP, Server http://127.0.0.1:8080/whip/ROOM
+GStreamer:  whipclientsink signaller::whip-endpoint=http://127.0.0.1:8080/whip/ROOM
+A name may be given as /whip/ROOM?participant=NAME; without one it is guest-1, guest-2, ...
+
+There is no TLS: beyond this machine put a reverse proxy with a certificate in front. Ctrl-C
+ends all sessions; what was being said is finished and published first.
 
 What is recognised is the emotion EXPRESSED, with a probability: not what somebody feels,
 not whether they lie. Tell people that they are analysed and get their consent. Do not use it
@@ -79,6 +100,21 @@ class Options:
     """Whether events say what face and body do."""
     abstain_below: float | None
     """Confidence below which to abstain; 0 for never, None for the bundle's own thresholds."""
+    metrics: int | None
+    """Port for metrics and health; None for neither."""
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """What `serve` was asked to do."""
+
+    run: Options
+    """As of any run; it has no input."""
+    host: str
+    port: int
+    token_file: Path | None
+    """Holds the token that publishers must give."""
+    max_sessions: int
 
 
 @dataclass(frozen=True)
@@ -104,11 +140,57 @@ def parse(arguments: Sequence[str], version: str) -> Options:
     parser = _parser(version)
     values = parser.parse_args(arguments)
     _refuse_contradictions(parser, values)
+    video = values.video and not _microphone_alone(values)
+    return _options(values, _uri(values), video=video)
+
+
+def parse_serve(arguments: Sequence[str]) -> ServeOptions:
+    """Read the arguments of `serve`."""
+    parser = Parser(
+        prog="run_live.py serve",
+        usage="python run_live.py serve [options]",
+        description=SERVE_DESCRIPTION,
+        epilog=SERVE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    group = parser.add_argument_group("who may come in")
+    group.add_argument(
+        "--host", metavar="ADDRESS", default="127.0.0.1",
+        help="address to listen on (default: 127.0.0.1, this machine alone)",
+    )  # fmt: skip
+    group.add_argument(
+        "--port", metavar="N", type=_natural, default=8080,
+        help="port to listen on, 0 for any free one (default: 8080)",
+    )  # fmt: skip
+    group.add_argument(
+        "--token-file", metavar="FILE", type=Path,
+        help="file with the bearer token that publishers must give; needed beyond this machine",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-sessions", metavar="N", type=_positive, default=8,
+        help="publishers at a time (default: 8; two cores serve about four who take turns)",
+    )  # fmt: skip
+    parser.add_argument("--no-text", dest="text", action="store_false", help="ignore the words")
+    _add_output(parser)
+    _add_model(parser)
+    parser.set_defaults(audio=True, pace="real", mic=None, participant=None, transcript=None)
+    values = parser.parse_args(arguments)
+    return ServeOptions(
+        run=_options(values, "", video=True),
+        host=values.host,
+        port=values.port,
+        token_file=values.token_file,
+        max_sessions=values.max_sessions,
+    )
+
+
+def _options(values: argparse.Namespace, uri: str, *, video: bool) -> Options:
     return Options(
-        uri=_uri(values),
+        uri=uri,
         microphone=values.mic,
         audio=values.audio,
-        video=values.video and not _microphone_alone(values),
+        video=video,
         text=values.text,
         transcript=values.transcript or "asr",
         pace=values.pace,
@@ -121,6 +203,7 @@ def parse(arguments: Sequence[str], version: str) -> Options:
         include_text=values.include_text,
         behaviour=values.behaviour,
         abstain_below=values.abstain_below,
+        metrics=values.metrics,
     )
 
 
@@ -223,7 +306,11 @@ def _add_output(parser: Parser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--no-behaviour", dest="behaviour", action="store_false",
-        help="let events leave without what face and body do, which takes up to 0.35 s",
+        help="let events leave without what face and body do",
+    )  # fmt: skip
+    group.add_argument(
+        "--metrics", metavar="PORT", type=_natural,
+        help="serve Prometheus metrics at http://127.0.0.1:PORT/metrics, and /health",
     )  # fmt: skip
     group.add_argument(
         "--node", metavar="NAME", default=socket.gethostname() or "node",

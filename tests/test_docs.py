@@ -111,7 +111,7 @@ def test_a_command_has_only_flags_that_its_help_lists(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A reader can type every command of the documents."""
-    nested = words[0] == "run_live.py" and words[1:2] in (("watch",), ("devices",))
+    nested = words[0] == "run_live.py" and words[1:2] in (("watch",), ("devices",), ("serve",))
     program = words[: 2 if nested else 1]
     if program not in help_flags:
         help_flags[program] = flags_of(program, capsys)
@@ -145,6 +145,7 @@ def test_the_topics_are_those_of_the_sink(name: str) -> None:
     topics = Topics("NODE", "SOURCE")
     used = (topics.status, topics.info, topics.source_status)
     used += (topics.utterance("PARTICIPANT"), topics.state("PARTICIPANT"))
+    used += (topics.partial("PARTICIPANT"),)
     assert [topic for topic in used if f"`{topic}`" not in text] == []
 
 

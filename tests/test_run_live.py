@@ -13,10 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import aiomqtt
 import av
 import numpy as np
 import pytest
+from aioice import ice
+from aiortc.contrib.media import MediaPlayer
+from whip_client import client
 
 import run_live
 from engine.events import EmotionEvent
@@ -31,6 +35,10 @@ ASSETS = Path(__file__).parent / "assets"
 needs_bundle = pytest.mark.skipif(
     not (BUNDLE / "manifest.json").is_file(), reason="bundles/compact has not been trained yet"
 )
+
+
+has_network_address = bool(ice.get_host_addresses(use_ipv4=True, use_ipv6=True))
+"""aiortc offers no loopback address, and another process cannot be told to."""
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -269,3 +277,68 @@ async def test_an_interrupt_publishes_the_utterance_in_progress(tmp_path: Path) 
     printed = (first + out).decode().splitlines()
     written = [EmotionEvent.loads(line) for line in path.read_text().splitlines()]
     assert 1 <= len(written) == len(printed)
+
+
+async def start_server(*arguments: str) -> tuple[asyncio.subprocess.Process, str, str]:
+    """Start `serve` on free ports; gives it, its address and that of its metrics."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(ROOT / "run_live.py"),
+        *("serve", "--port", "0", "--metrics", "0", "--mqtt", "off", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stderr is not None
+    said = ""
+    while "publish to" not in said:
+        line = (await process.stderr.readline()).decode()
+        assert line, said
+        said += line
+    whip = re.search(r"publish to (http://127\.0\.0\.1:\d+)/whip/ROOM", said)
+    metrics = re.search(r"metrics at (http://127\.0\.0\.1:\d+)/metrics", said)
+    assert whip
+    assert metrics
+    return process, whip[1], metrics[1]
+
+
+async def publish_clip(url: str, name: str, seconds: float) -> None:
+    """Send the demo clip to a room for a while, as a real peer."""
+    player = MediaPlayer(str(CLIP))
+    async with client(url, player.audio, player.video) as peer:
+        await peer.join(f"/whip/room?participant={name}")
+        await asyncio.sleep(seconds)  # a live peer takes its time
+        assert await peer.leave() == 200
+
+
+@pytest.mark.slow
+@needs_bundle
+@pytest.mark.skipif(not has_network_address, reason="aiortc needs another address than loopback")
+async def test_two_peers_of_one_room_are_one_conversation(tmp_path: Path) -> None:
+    """They join over WHIP, speak at the same time, and leave; metrics and health tell of it."""
+    path = tmp_path / "events.jsonl"
+    process, whip, metrics = await start_server("--jsonl", str(path), "--no-behaviour")
+    try:
+        await asyncio.gather(*(publish_clip(whip, name, 9.0) for name in ("ann", "ben")))
+        async with aiohttp.ClientSession() as http:
+            async with http.get(f"{metrics}/health") as response:
+                health = response.status, await response.json()
+            async with http.get(f"{metrics}/metrics") as response:
+                exposition = await response.text()
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, err.decode()
+    assert health == (200, {"status": "ok"})
+    assert 'bemerc_media_items_total{kind="audio"}' in exposition
+    assert "ann" not in exposition
+    events = [EmotionEvent.loads(line) for line in path.read_text().splitlines()]
+    assert {event.participant for event in events} == {"ann", "ben"}
+    assert len({event.dialogue for event in events}) == 1
+    assert {event.source for event in events} == {"room"}
+    assert sorted(event.turn for event in events) == list(range(len(events)))
+    assert all(event.latency_ms["total"] > 0 for event in events)
+    assert out.decode().count("expressed ") == len(events)

@@ -50,10 +50,9 @@ def train(job: Job) -> None:
     """Train stage 2 of a recipe, from what stage 1 left below `runs` if it has one."""
     start = stage1_result(job)
     if member := getattr(job.options, "member", None):
-        own = members.member_job(job, member)
-        tune(own, start, member=True)
+        trained = members.trained_member(job, member, start, tune)
         if (out := getattr(job.options, "out", None)) is not None:
-            publish(own.runs / "stage2", own.spec, out)
+            publish(trained, members.member_job(job, member).recipe.spec, out)
         return
     if job.recipe.settings.stage2.members:
         start = members.average(job, start, tune)

@@ -223,7 +223,7 @@ class PromptBuilder:
 
     def turn_length(self, turn: TurnShape) -> int:
         """Tokens that a turn takes."""
-        return len(self._turn(turn, "A")) + len(self.line_end)
+        return len(self.lines((), [turn])[0])
 
     def _turn(self, turn: TurnShape, letter: str) -> list[int]:
         video_slot, audio_slot = VIDEO, AUDIO

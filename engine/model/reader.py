@@ -26,6 +26,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from engine.model.prompt import Prompt
+from engine.model.visibility import attention_mask
 
 if TYPE_CHECKING:
     from engine.model.model import EmotionModel, TurnInputs
@@ -99,7 +100,7 @@ class DialogueReader:
         visible, positions = _branching(known, len(new.ids), lengths)
         hidden = model.llm.get_decoder()(
             inputs_embeds=torch.cat(parts, 1),
-            attention_mask=_additive(visible, parts[0].dtype, model.device),
+            attention_mask=attention_mask(torch.from_numpy(visible)[None], parts[0]),
             position_ids=torch.from_numpy(positions)[None].to(model.device),
             cache=self._cache,
             use_cache=True,
@@ -145,10 +146,3 @@ def _branching(
         positions.append(np.arange(stem, stem + length))
         first += length
     return visible, np.concatenate(positions)
-
-
-def _additive(visible: NDArray[np.bool_], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(1, 1, Q, K) zeros, and the least number of the type where nothing is seen."""
-    mask = torch.zeros(visible.shape, dtype=dtype)
-    mask.masked_fill_(torch.from_numpy(~visible), torch.finfo(dtype).min)
-    return mask[None, None].to(device)

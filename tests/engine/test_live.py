@@ -45,7 +45,8 @@ class Bursts:
     participant = "p"
     has_audio = True
     has_video = False
-    skipped_packets = 0
+    skipped_packets = restarts = 0
+    trouble = ()
 
     def __init__(self, count: int, *, live: bool = False) -> None:
         self.live = live
@@ -325,7 +326,8 @@ class Talk:
 
     name = "talk"
     has_audio = True
-    skipped_packets = 0
+    skipped_packets = restarts = 0
+    trouble = ()
     live = True
 
     def __init__(

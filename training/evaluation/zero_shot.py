@@ -27,16 +27,9 @@ from training.device import scoring_device
 class WordsPrompt(PromptBuilder):
     """The prompt without places that an embedding fills."""
 
-    def build(self, turns: Sequence[TurnShape]) -> Prompt:
-        """Ids and cue positions of a whole dialogue."""
-        full = super().build(turns)
-        words = full.ids >= 0
-        return Prompt(full.ids[words], words.cumsum()[full.cues] - 1)
-
-    def turn_length(self, turn: TurnShape) -> int:
-        """Tokens that a turn takes."""
-        # The last cue of a prompt ends it, and what separates turns is still to come.
-        return len(self.build([turn]).ids) - len(self.instruction) + len(self._end)
+    def lines(self, speakers: Sequence[str], turns: Sequence[TurnShape]) -> list[list[int]]:
+        """Ids that turns add to a prompt."""
+        return [[token for token in line if token >= 0] for line in super().lines(speakers, turns)]
 
 
 class ZeroShotModel(EmotionModel):

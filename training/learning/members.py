@@ -44,22 +44,24 @@ FOLDER = "words"
 
 def average(job: Job, start: Path | None, tune: Callable[..., None]) -> Path:
     """Train the members that are not trained yet; returns the folder of their average."""
-    out = job.runs / FOLDER
-    folders = []
-    for number in range(1, job.recipe.settings.stage2.members + 1):
-        member = member_job(job, number)
-        title = f"member {number} of {job.recipe.settings.stage2.members}"
-        trained = owner(member.recipe, "stage2", member.seed, start, words_alone=True)
-        if (shipped := find_shipped(trained)) is not None:
-            console.print(f"{title}: from {shipped}")
-            folders.append(shipped)
-            continue
-        console.print(title)
-        tune(member, start, member=True)
-        folders.append(member.runs / "stage2")
+    out, count = job.runs / FOLDER, job.recipe.settings.stage2.members
+    folders = [trained_member(job, number, start, tune) for number in range(1, count + 1)]
     write_tensors(out / LORA, mean_of([load_file(folder / LORA) for folder in folders]))
     (out / PROVENANCE).write_text(json.dumps(join_provenance(folders), indent=2) + "\n")
     return out
+
+
+def trained_member(job: Job, number: int, start: Path | None, tune: Callable[..., None]) -> Path:
+    """Folder of a member's weights: shipped with the code, or trained here if need be."""
+    member = member_job(job, number)
+    title = f"member {number} of {job.recipe.settings.stage2.members}"
+    shipped = find_shipped(owner(member.recipe, "stage2", member.seed, start, words_alone=True))
+    if shipped is not None:
+        console.print(f"{title}: from {shipped}")
+        return shipped
+    console.print(title)
+    tune(member, start, member=True)
+    return member.runs / "stage2"
 
 
 def member_job(job: Job, number: int) -> Job:

@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from engine.model.model import EmotionModel, TurnInputs
 from engine.model.prompt import AUDIO_PLACEHOLDER, VIDEO_PLACEHOLDER
+from engine.model.visibility import attention_mask
 from training.clips.trainable import TrainableClips
 from training.learning.sequences import AnySequence, DescribedSequence, TrainingSequence
 
@@ -160,11 +161,9 @@ class Objectives(nn.Module):
         for row, prompt in enumerate(prompts):
             own = len(prompt.ids)
             visible[row, :own, :own] = torch.from_numpy(prompt.visible)
-        mask = torch.zeros(visible.shape, dtype=embeddings.dtype, device=device)
-        mask.masked_fill_(~visible.to(device), torch.finfo(embeddings.dtype).min)
         hidden = self.model.llm.get_decoder()(
             inputs_embeds=embeddings,
-            attention_mask=mask[:, None],
+            attention_mask=attention_mask(visible, embeddings),
             position_ids=padded([torch.from_numpy(p.positions) for p in prompts], 0),
             use_cache=False,
         ).last_hidden_state

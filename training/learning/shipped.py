@@ -34,6 +34,8 @@ def find_shipped(owner: str) -> Path | None:
 
 def publish(source: Path, spec: ModelSpec, out: Path) -> None:
     """Write a sealed folder of what a finished training in `source` learned."""
+    if out.exists() and out.samefile(source):
+        return  # shipped before
     out.mkdir(parents=True, exist_ok=True)
     for name in (LORA, PROVENANCE, FINISHED):
         shutil.copyfile(source / name, out / name)
