@@ -126,7 +126,7 @@ def _prepare(
         if model.convert is None:
             raw.rename(ready)
         else:
-            _say(f"{model.name}: converting to safetensors, once")
+            _say(f"{model.name}: converting, once")
             model.convert(raw / model.members[0].name, ready)
         _write_record(model, ready)
         if folder.exists():

