@@ -14,6 +14,7 @@ from stream.sources.camera import CameraSource
 from stream.sources.container import Location
 from stream.sources.devices import Device, list_cameras, list_microphones
 from stream.sources.file import FileSource
+from stream.sources.network import NetworkSource
 
 __all__ = [
     "DEFAULT_PARTICIPANT",
@@ -69,8 +70,19 @@ def open_source(
             audio=audio,
             participant=participant,
             clock=clock,
+            sleep=sleep,
         )
     location, name = _location(address, scheme if separator else "")
+    if location.live:
+        return NetworkSource(
+            location,
+            name=name,
+            audio=audio,
+            video=video,
+            participant=participant,
+            clock=clock,
+            sleep=sleep,
+        )
     return FileSource(
         location,
         name=name,

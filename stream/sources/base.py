@@ -20,8 +20,9 @@ DEFAULT_PARTICIPANT = "speaker-1"
 class Source(Protocol):
     """Media of one participant: an async context manager, and an iterator while it is open.
 
-    Opening raises UserError where there is nothing to read, and so does iterating where a
-    live source breaks off. Iteration gives chunks and frames, each track in order of time.
+    Opening raises UserError where there is nothing to read. Iteration gives chunks and frames,
+    each track in order of time. A live source that breaks off goes on when it can be opened
+    again, with the gap in its times, and ends only by `stop` or when a peer leaves.
     """
 
     @property
@@ -47,6 +48,14 @@ class Source(Protocol):
     @property
     def skipped_packets(self) -> int:
         """Packets and frames so far that were damaged or lost."""
+
+    @property
+    def restarts(self) -> int:
+        """Times so far that a device or stream was opened again, or that this was tried."""
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """What is wrong right now, in words for `degraded` of an event; empty when all is well."""
 
     async def __aenter__(self) -> Self:
         """Open it."""

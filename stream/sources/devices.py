@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stream.errors import UserError
-from stream.sources.camera import open_capture
-from stream.sources.microphone import load_sounddevice
+from stream.sources.capture import open_capture
+from stream.sources.portaudio import load_sounddevice
 
 _SYSFS = Path("/sys/class/video4linux")
 _PROBED = 4  # cameras looked for where the system has no list of them

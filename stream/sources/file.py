@@ -1,4 +1,4 @@
-"""Files and RTSP streams."""
+"""Files."""
 
 from __future__ import annotations
 
@@ -10,33 +10,35 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
-from stream.errors import UserError
 from stream.media import AudioChunk
 from stream.sources.base import DEFAULT_PARTICIPANT, MediaItem, Pace, source_name
 from stream.sources.container import Location
 from stream.sources.reader import MediaReader
 
 _BATCH = 16  # items per hop to the reading thread
-_LIVE_BATCH = 4  # fewer, because they are waited for
 _LONGEST_SLEEP = 0.25  # seconds; so that `stop` is heard in a long pause
 
 
 class FileSource:
-    """Anything that FFmpeg can open: a file, or an RTSP stream.
+    """Any file that FFmpeg can open. It is never opened again: what is damaged stays damaged.
 
-    One thread owns the container, so the event loop never waits for a disk, a network or a
-    decoder, and closing never meets a read in progress.
+    One thread owns the container, so the event loop never waits for a disk or a decoder, and
+    closing never meets a read in progress.
 
     Args:
         location: Where the media is.
         name: Name for topics and logs.
-        pace: `real` gives nothing before its time has come; streams have their own pace.
+        pace: `real` gives nothing before its time has come.
         audio: Whether to read sound; media without it is then refused.
         video: Whether to read pictures, if there are any.
         participant: Pseudonymous id of who is seen and heard.
         clock: Seconds, for `real`.
         sleep: Waits that many seconds, for `real`.
     """
+
+    live = False
+    restarts = 0
+    trouble: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -52,14 +54,12 @@ class FileSource:
     ) -> None:
         self.name = source_name(name)
         self.participant = participant
-        self.live = location.live
         self._location = location
-        self._wanted = {"audio": audio, "video": video}
-        self._paced = pace == "real" and not location.live
+        self._audio, self._video = audio, video
+        self._paced = pace == "real"
         self._clock, self._sleep = clock, sleep
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"read-{self.name}")
         self._reader: MediaReader | None = None
-        self._broken: UserError | None = None
         self._stopped = False
 
     @property
@@ -111,27 +111,17 @@ class FileSource:
         loop = asyncio.get_running_loop()
         started = self._clock()
         while not self._stopped:
-            batch = await loop.run_in_executor(self._thread, self._read, items)
+            batch = await loop.run_in_executor(self._thread, _batch, items)
             for item in batch:
                 await self._wait_until(started + _due(item))
                 if self._stopped:
                     return
                 yield item
-            if self._broken is not None:
-                raise self._broken
             if not batch:
                 return
 
     def _open(self) -> None:
-        self._reader = MediaReader(self._location, **self._wanted)
-
-    def _read(self, items: Iterator[MediaItem]) -> list[MediaItem]:
-        batch: list[MediaItem] = []
-        try:
-            batch.extend(islice(items, _LIVE_BATCH if self.live else _BATCH))
-        except UserError as error:
-            self._broken = error  # to be raised once what came before it is given
-        return batch
+        self._reader = MediaReader(self._location, audio=self._audio, video=self._video)
 
     async def _wait_until(self, due: float) -> None:
         while self._paced and not self._stopped and (wait := due - self._clock()) > 0:
@@ -149,3 +139,7 @@ class FileSource:
 def _due(item: MediaItem) -> float:
     """When an item exists in real time: sound only once its last sample was recorded."""
     return item.end if isinstance(item, AudioChunk) else item.time
+
+
+def _batch(items: Iterator[MediaItem]) -> list[MediaItem]:
+    return list(islice(items, _BATCH))

@@ -1,11 +1,11 @@
-"""A microphone through PortAudio."""
+"""A microphone as a stretch of sound on the clock, also when it comes and goes."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from fractions import Fraction
-from types import ModuleType
-from typing import Any
+from functools import partial
 
 import av
 import numpy as np
@@ -14,26 +14,12 @@ from numpy.typing import NDArray
 from stream.audio import clean
 from stream.errors import UserError
 from stream.media import AudioChunk
+from stream.sources.keeper import Lease
+from stream.sources.portaudio import OpenStream, PortAudioStream
 from stream.sources.sound import MonoResampler
 
-_OTHERWISE = "or use --no-audio"
 _LARGEST_JITTER = 0.25  # seconds between when a block came and when it was due
-
-
-def load_sounddevice() -> ModuleType:
-    """The sounddevice module; importing it fails where the PortAudio library is missing.
-
-    Raises:
-        UserError: PortAudio is not installed.
-    """
-    try:
-        import sounddevice
-    except OSError as error:
-        raise UserError(
-            "the PortAudio library, which reads microphones, is missing; install it (Debian: "
-            f"apt install libportaudio2; macOS: brew install portaudio) {_OTHERWISE}"
-        ) from error
-    return sounddevice
+_POLL_SECONDS = 0.1
 
 
 class BlockReceiver:
@@ -42,21 +28,20 @@ class BlockReceiver:
     Args:
         put: Takes each chunk.
         clock: Media seconds.
-        sample_rate: Of the sound card.
     """
 
-    def __init__(
-        self, put: Callable[[AudioChunk], None], clock: Callable[[], float], sample_rate: int
-    ) -> None:
-        self._put, self._clock, self._rate = put, clock, sample_rate
+    def __init__(self, put: Callable[[AudioChunk], None], clock: Callable[[], float]) -> None:
+        self._put, self._clock = put, clock
         self._resampler = MonoResampler()
         self._next: float | None = None
         self.overflows = 0
         """Times that the sound card had to throw sound away."""
 
-    def receive(self, block: NDArray[np.float32], overflowed: bool = False) -> None:
+    def receive(
+        self, block: NDArray[np.float32], sample_rate: int, overflowed: bool = False
+    ) -> None:
         """Take a block that was just recorded, shape (N, channels)."""
-        duration = len(block) / self._rate
+        duration = len(block) / sample_rate
         arrived = self._clock() - duration
         # Blocks arrive in bursts, but follow each other on the card: count on, unless the card
         # lost sound or the count and the clock have come apart.
@@ -66,52 +51,60 @@ class BlockReceiver:
         self.overflows += overflowed
         mono = clean(block.mean(axis=1))
         frame = av.AudioFrame.from_ndarray(mono[None], format="flt", layout="mono")
-        frame.sample_rate = self._rate
-        frame.time_base = Fraction(1, self._rate)
+        frame.sample_rate = sample_rate
+        frame.time_base = Fraction(1, sample_rate)
         for chunk in self._resampler.push(frame, time):
             self._put(chunk)
 
 
 class Microphone:
-    """An open microphone: it delivers until it is closed.
+    """Reads a microphone each time that it is opened, at whatever rate it then has.
 
     Args:
         name: Part of its name, or its number as `run_live.py devices` shows it; None for the
             default one.
         put: Takes each chunk, in a thread of PortAudio.
         clock: Media seconds.
-
-    Raises:
-        UserError: PortAudio or the microphone is missing or busy.
+        open_stream: Opens it; a double of PortAudio in tests.
     """
 
     def __init__(
-        self, name: str | None, put: Callable[[AudioChunk], None], clock: Callable[[], float]
+        self,
+        name: str | None,
+        put: Callable[[AudioChunk], None],
+        clock: Callable[[], float],
+        *,
+        open_stream: OpenStream = PortAudioStream,
     ) -> None:
-        sounddevice = load_sounddevice()
-        device: int | str | None = int(name) if name is not None and name.isdigit() else name
-        shown = "no microphone was found" if name is None else f"cannot open microphone {name!r}"
-        try:
-            rate = int(sounddevice.query_devices(device, "input")["default_samplerate"])
-            self._receiver = BlockReceiver(put, clock, rate)
-            self._stream = sounddevice.InputStream(
-                samplerate=rate, device=device, channels=1, dtype="float32", callback=self._on_block
-            )
-            self._stream.start()
-        except (sounddevice.PortAudioError, ValueError, OSError) as error:
-            raise UserError(
-                f"{shown}; connect one, choose one of `run_live.py devices` with --mic {_OTHERWISE}"
-            ) from error
+        self._name, self._open_stream = name, open_stream
+        self._known_as: str | None = None
+        self._receiver = BlockReceiver(put, clock)
+        self.shown = "the microphone" if name is None else f"microphone {name!r}"
+        """What messages call it."""
 
     @property
     def overflows(self) -> int:
         """Times that sound was lost because the computer was too busy."""
         return self._receiver.overflows
 
-    def close(self) -> None:
-        """Stop delivering."""
-        self._stream.stop()
-        self._stream.close()
+    def read(self, lease: Lease) -> None:
+        """Open it, and give its sound until the lease is over.
 
-    def _on_block(self, block: NDArray[np.float32], count: int, time: Any, status: Any) -> None:
-        self._receiver.receive(block, bool(status.input_overflow))
+        Raises:
+            UserError: PortAudio or the microphone is missing, busy or gone.
+        """
+        receive = self._receiver.receive
+
+        def heard(block: NDArray[np.float32], sample_rate: int, overflowed: bool) -> None:
+            lease.give(partial(receive, block, sample_rate, overflowed))
+
+        ended = threading.Event()
+        stream = self._open_stream(self._name, self._known_as, heard, ended.set)
+        try:
+            self._known_as = stream.device_name
+            lease.opened()
+            while not lease.over.wait(_POLL_SECONDS):
+                if ended.is_set():
+                    raise UserError(f"{self.shown} gives no more sound; check its cable")
+        finally:
+            stream.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import av
 import av.error
@@ -22,6 +22,7 @@ _MAX_BAD_READS = 64  # in a row; then the rest of the container is given up
 _BACK_SECONDS = 1.0
 _LONGEST_KEY_SECONDS = 600.0  # between two key frames; the clock forgives jumps ahead, not back
 _AHEAD_SECONDS = 3600.0
+_UNDECODED_SECONDS = 5.0  # of a live stream, on all tracks, after some of it was decoded
 
 
 class TrackClock:
@@ -64,13 +65,21 @@ class MediaReader:
         location: Where the container is.
         audio: Whether to read sound; a container without it is then refused.
         video: Whether to read pictures, if there are any.
+        wanted: Asked before each packet whether to go on; the answer may come from any thread.
 
     Raises:
         UserError: The container cannot be read, or lacks sound.
     """
 
-    def __init__(self, location: Location, *, audio: bool = True, video: bool = True) -> None:
-        self._location = location
+    def __init__(
+        self,
+        location: Location,
+        *,
+        audio: bool = True,
+        video: bool = True,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._location, self._wanted = location, wanted
         self._media: OpenMedia = open_media(location, audio=audio, video=video)
         self.has_audio = self._media.audio is not None
         """Whether it gives sound."""
@@ -80,6 +89,7 @@ class MediaReader:
         """Packets and frames so far that could not be decoded."""
         origin = (self._media.container.start_time or 0) / _MICROSECONDS
         self._audio_clock, self._video_clock = TrackClock(origin), TrackClock(origin)
+        self._undecoded: dict[int, float] | None = None
         self._resampler = MonoResampler()
         self._limiter = FrameLimiter()
 
@@ -113,17 +123,32 @@ class MediaReader:
             UserError: A live stream broke off.
         """
         for packet in self._packets():
-            try:
-                frames = [] if packet.is_corrupt else packet.decode()
-            except av.error.EOFError:
-                continue  # the decoder was already empty
-            except (av.error.FFmpegError, ValueError, MemoryError):
-                self.skipped_packets += 1
-                continue
-            self.skipped_packets += packet.is_corrupt
+            frames = self._decode(packet)
+            if self._location.live:
+                self._notice(packet, frames)
             for frame in frames:
                 yield from self._items(frame)
         yield from self._resampler.flush()
+
+    def _decode(self, packet: av.Packet[av.stream.Stream]) -> Sequence[object]:
+        try:
+            if not packet.is_corrupt:
+                return packet.decode()
+        except av.error.EOFError:
+            return ()  # the decoder was already empty
+        except (av.error.FFmpegError, ValueError, MemoryError):
+            pass
+        self.skipped_packets += 1
+        return ()
+
+    def _notice(self, packet: av.Packet[av.stream.Stream], frames: Sequence[object]) -> None:
+        """Notice that nothing can be decoded any more; waiting for a first key frame is fine."""
+        if frames:
+            self._undecoded = {}
+        elif self._undecoded is not None and packet.dts is not None and packet.time_base:
+            time = float(packet.dts * packet.time_base)
+            if time - self._undecoded.setdefault(packet.stream_index, time) > _UNDECODED_SECONDS:
+                raise UserError(f"{self._location.shown} sends what cannot be decoded")
 
     def _packets(self) -> Iterator[av.Packet[av.stream.Stream]]:
         tracks = [track for track in (self._media.audio, self._media.video) if track is not None]
@@ -131,14 +156,15 @@ class MediaReader:
         while bad_reads < _MAX_BAD_READS:
             try:
                 for packet in self._media.container.demux(*tracks):
+                    if not self._wanted():
+                        return
                     bad_reads = 0
                     yield packet
                 return
             except (av.error.FFmpegError, OSError) as error:
                 if self._location.live:
                     raise UserError(
-                        f"{self._location.shown} stopped sending; check the camera or server, "
-                        "then start again"
+                        f"{self._location.shown} stopped sending; check the camera or server"
                     ) from error
                 bad_reads += 1
                 self.skipped_packets += 1

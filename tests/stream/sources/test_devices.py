@@ -8,7 +8,7 @@ import pytest
 
 from stream.errors import UserError
 from stream.sources.devices import Device, list_cameras, list_microphones
-from stream.sources.microphone import load_sounddevice
+from stream.sources.portaudio import load_sounddevice
 
 
 def test_cameras_are_listed_by_number_with_their_names(tmp_path: Path) -> None:

@@ -1,36 +1,29 @@
-"""Blocks of a sound card, and a computer without one."""
+"""Blocks of a sound card."""
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 import pytest
 from media_factory import tone
 
-from stream.errors import UserError
 from stream.media import SAMPLE_RATE, AudioChunk
-from stream.sources.microphone import BlockReceiver, Microphone, load_sounddevice
+from stream.sources.microphone import BlockReceiver
 
 _RATE = 48_000
 _BLOCK = 480
-
-
-def _has_portaudio() -> bool:
-    try:
-        load_sounddevice()
-    except UserError:
-        return False
-    return True
 
 
 def _received(arrivals: list[float], overflow_at: int | None = None) -> list[AudioChunk]:
     """What comes of 10 ms blocks that arrive at those times."""
     chunks: list[AudioChunk] = []
     now = 0.0
-    receiver = BlockReceiver(chunks.append, lambda: now, _RATE)
+    receiver = BlockReceiver(chunks.append, lambda: now)
     sound = tone(len(arrivals) * _BLOCK / _RATE, _RATE)[:, None]
     for number, now in enumerate(arrivals):  # noqa: B007 - read by the receiver's clock
         block = sound[number * _BLOCK : (number + 1) * _BLOCK]
-        receiver.receive(block, overflowed=number == overflow_at)
+        receiver.receive(block, _RATE, overflowed=number == overflow_at)
     return chunks
 
 
@@ -65,20 +58,20 @@ def test_an_overflow_puts_the_sound_back_on_the_clock() -> None:
 def test_several_channels_are_mixed() -> None:
     """A stereo block is as loud as each of its equal sides."""
     chunks: list[AudioChunk] = []
-    receiver = BlockReceiver(chunks.append, lambda: 1.0, SAMPLE_RATE)
-    receiver.receive(np.full((1600, 2), 0.5, np.float32))
+    receiver = BlockReceiver(chunks.append, lambda: 1.0)
+    receiver.receive(np.full((1600, 2), 0.5, np.float32), SAMPLE_RATE)
     assert chunks[0].samples[800] == pytest.approx(0.5)
 
 
-@pytest.mark.skipif(_has_portaudio(), reason="PortAudio is installed here")
-def test_a_missing_portaudio_library_says_what_to_install() -> None:
-    """One line that names the package, and the option to do without."""
-    with pytest.raises(UserError, match=r"apt install libportaudio2.*--no-audio"):
-        Microphone(None, lambda chunk: None, lambda: 0.0)
-
-
-@pytest.mark.skipif(not _has_portaudio(), reason="PortAudio is not installed here")
-def test_a_missing_microphone_is_named() -> None:
-    """One line that names the microphone and where to find the others."""
-    with pytest.raises(UserError, match=r"'no such microphone'.*run_live\.py devices"):
-        Microphone("no such microphone", lambda chunk: None, lambda: 0.0)
+def test_a_card_that_changes_its_rate_goes_on() -> None:
+    """Sound lasts as long as before, at its own pitch."""
+    chunks: list[AudioChunk] = []
+    now = 1.0
+    receiver = BlockReceiver(chunks.append, lambda: now)
+    for rate in (48_000, 44_100, 16_000):
+        sound = tone(2.0, rate)[:, None]
+        for first in range(0, len(sound), rate // 100):
+            now += 0.01
+            receiver.receive(sound[first : first + rate // 100], rate)
+    assert sum(len(chunk.samples) for chunk in chunks) == pytest.approx(6 * SAMPLE_RATE, abs=60)
+    assert all(b.time >= a.end - 1e-9 for a, b in itertools.pairwise(chunks))

@@ -11,13 +11,14 @@ from stream.errors import UserError
 from stream.sources import open_source
 from stream.sources.camera import CameraSource
 from stream.sources.file import FileSource
+from stream.sources.network import NetworkSource
 
 
 def test_an_address_chooses_the_kind_of_source() -> None:
     """Nothing is opened yet."""
     assert isinstance(open_source("talk.mp4"), FileSource)
     assert isinstance(open_source(Path("talk.mp4")), FileSource)
-    assert isinstance(open_source("rtsp://host/door"), FileSource)
+    assert isinstance(open_source("rtsp://host/door"), NetworkSource)
     assert isinstance(open_source("camera://0"), CameraSource)
 
 

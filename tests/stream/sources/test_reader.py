@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from media_factory import bursts, grey, moving, tone, write_media
 
+from stream.errors import UserError
 from stream.media import SAMPLE_RATE, AudioChunk, Samples, VideoFrame
 from stream.sources.container import Location
 from stream.sources.reader import MediaReader, TrackClock
@@ -148,6 +150,59 @@ def test_damaged_packets_in_the_middle_are_skipped_and_counted(tmp_path: Path, s
     assert chunks[-1].end == pytest.approx(all_chunks[-1].end, abs=0.05)
     assert frames[-1].time == pytest.approx(all_frames[-1].time, abs=0.1)
     assert len(frames) > 0.8 * len(all_frames)
+
+
+def _live(path: Path, *, audio: bool) -> MediaReader:
+    return MediaReader(dataclasses.replace(Location.of_file(path), live=True), audio=audio)
+
+
+def test_a_live_stream_that_cannot_be_decoded_any_more_breaks_off(tmp_path: Path) -> None:
+    """After five seconds of nothing but damage; a file with the same damage is read on."""
+    path = write_media(
+        tmp_path / "talk.mkv",
+        pictures=moving(12),
+        video_codec="mjpeg",
+        corrupt=lambda kind, number: number >= 50,
+    )
+    times: list[float] = []
+    with closing(_live(path, audio=False)) as reader:
+        with pytest.raises(UserError, match="cannot be decoded"):
+            times.extend(item.time for item in reader)
+    assert 1.5 < times[-1] < 3
+    assert 5 * 25 <= reader.skipped_packets < 8 * 25
+    assert _read(path, audio=False)[2] > 200
+
+
+def test_a_live_stream_may_begin_with_what_cannot_be_decoded(tmp_path: Path) -> None:
+    """A camera need not send a key frame at first; and where sound comes, nothing is broken."""
+    late = write_media(
+        tmp_path / "late.mkv",
+        pictures=moving(12),
+        video_codec="mjpeg",
+        corrupt=lambda kind, number: number < 200,
+    )
+    heard = write_media(
+        tmp_path / "heard.mkv",
+        pictures=moving(12),
+        video_codec="mjpeg",
+        sound=tone(12),
+        corrupt=lambda kind, number: kind == "video",
+    )
+    for path in (late, heard):
+        with closing(_live(path, audio=path is heard)) as reader:
+            assert list(reader)
+
+
+def test_a_reader_that_is_no_longer_wanted_ends(tmp_path: Path) -> None:
+    """Also where nothing can be decoded, so that nothing would ever be given."""
+    path = write_media(
+        tmp_path / "talk.mkv", pictures=moving(4), video_codec="mjpeg", corrupt=lambda *_: True
+    )
+    asked = iter(range(1000))
+    reader = MediaReader(Location.of_file(path), audio=False, wanted=lambda: next(asked) < 10)
+    with closing(reader):
+        assert list(reader) == []
+    assert next(asked) == 11
 
 
 def test_a_file_cut_off_in_the_middle_is_read_up_to_there(tmp_path: Path) -> None:
