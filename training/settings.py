@@ -148,10 +148,8 @@ class Stage2Training:
     """Peak for LoRA and the absent tokens after the average: at five times that, a composed epoch
     cost 1.7 points of weighted F1 on MELD dev's words."""
     noisy_share: float = 0.0
-    """Share of the dialogues with wrong words, as of a speech recogniser that writes case and
-    punctuation (`training.transcription_noise`)."""
-    plain_share: float = 0.0
-    """Share of the dialogues with wrong words, as of one that writes neither."""
+    """Share of the dialogues whose words are as a speech recogniser writes them: lower case, no
+    punctuation, wrong words (`training.transcription_noise`)."""
     noise_rate: float = 0.2
     """Word errors per word of these dialogues, at most."""
 
@@ -170,9 +168,7 @@ class Stage2Training:
         some_words = self.members == 0 or (self.text_epochs > 0 and not self.joint)
         require(some_words, "stage2.members: they need text epochs, and no joint training")
         require(self.averaged_learning_rate > 0, "stage2.averaged_learning_rate: more than 0")
-        shares = (self.noisy_share, self.plain_share)
-        some_clean = min(shares) >= 0 and sum(shares) <= 1
-        require(some_clean, "stage2.noisy_share, plain_share: 0 or more, together at most 1")
+        require(0 <= self.noisy_share <= 1, "stage2.noisy_share: 0 to 1")
         require(0 <= self.noise_rate <= 1, "stage2.noise_rate: 0 to 1")
         known = " or ".join(CLASS_WEIGHTS)
         require(self.class_weights in CLASS_WEIGHTS, f"stage2.class_weights: {known}")

@@ -89,12 +89,9 @@ class Sources:
 
     def _heard(self, dialogue: Dialogue, rng: random.Random) -> Dialogue:
         settings = self._job.recipe.settings.stage2
-        drawn = rng.random()
-        if drawn >= settings.plain_share + settings.noisy_share:
+        if rng.random() >= settings.noisy_share:
             return dialogue
-        punctuated = drawn >= settings.plain_share
-        rate = rng.uniform(0, settings.noise_rate)
-        return degrade_dialogue(dialogue, rate, rng, punctuated=punctuated)
+        return degrade_dialogue(dialogue, rng.uniform(0, settings.noise_rate), rng)
 
     def _clips(self, split: str) -> list[TrainingSequence]:
         """Dialogues of a split with their own pictures and sound, as in the paper.

@@ -17,6 +17,8 @@ from training.evaluation.word_errors import split_words
 
 SUBSTITUTIONS, DELETIONS = 0.60, 0.25
 """Shares of the errors; the rest are insertions."""
+PUNCTUATED = 0.5
+"""Share of the degraded dialogues that keep case and punctuation."""
 _MARKS = ".,!?;:"
 _APOSTROPHE = "'"
 
@@ -78,10 +80,9 @@ def degrade(text: str, rate: float, rng: random.Random, *, punctuated: bool = Fa
     return " ".join(heard or words[:1])
 
 
-def degrade_dialogue(
-    dialogue: Dialogue, rate: float, rng: random.Random, *, punctuated: bool = False
-) -> Dialogue:
+def degrade_dialogue(dialogue: Dialogue, rate: float, rng: random.Random) -> Dialogue:
     """All utterances of a dialogue as one recogniser would write them; some have no words left."""
+    punctuated = rng.random() < PUNCTUATED
     utterances = tuple(
         replace(one, text=degrade(one.text, rate, rng, punctuated=punctuated))
         for one in dialogue.utterances

@@ -63,7 +63,9 @@ def test_punctuated_substitution() -> None:
 def test_dialogue_keeps_labels() -> None:
     """Only the words change, and of some dialogues nothing but wrong words would."""
     said = DialogueUtterance("1", 0, "Ann", "What a lovely day!", "joy", 1.0, 2.0)
-    for punctuated, text in ((False, "what a lovely day"), (True, "What a lovely day!")):
-        dialogue = Dialogue("1", (said,))
-        (heard,) = degrade_dialogue(dialogue, 0, random.Random(1), punctuated=punctuated).utterances
-        assert (heard.text, heard.emotion, heard.start) == (text, "joy", 1.0)
+    texts = set()
+    for seed in range(20):
+        (heard,) = degrade_dialogue(Dialogue("1", (said,)), 0, random.Random(seed)).utterances
+        assert (heard.emotion, heard.start) == ("joy", 1.0)
+        texts.add(heard.text)
+    assert texts == {"what a lovely day", "What a lovely day!"}

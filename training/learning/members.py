@@ -34,7 +34,6 @@ WORDS_SETTINGS = (
     "weight_decay",
     "class_weights",
     "noisy_share",
-    "plain_share",
     "noise_rate",
 )
 """Of `Stage2Training`."""
