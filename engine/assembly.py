@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 LIVE_VIDEO_LAG = 0.3
 """Seconds that a live utterance waits for its last pictures."""
 
+PERSON = "person"
+"""What everybody is called, with a number, where several people share an input."""
+
 Resolve = Callable[[str], Path]
 """Finds the weights of a base model by its name; blocks, and may download them."""
 
@@ -49,7 +52,7 @@ def choose_source(options: Options) -> Source:
         audio=options.audio,
         video=options.video,
         microphone=options.microphone,
-        participant=options.participant or DEFAULT_PARTICIPANT,
+        participant=options.participant or (PERSON if options.people else DEFAULT_PARTICIPANT),
     )
 
 
@@ -116,14 +119,23 @@ class Wanted:
     """Behaviour is to be described."""
     words: Transcribe | None = None
     """Gives the words, if they need not be recognised."""
+    people: bool = False
+    """Several people are to be told apart."""
 
 
 def wanted(options: Options, source: Source, words: Transcribe | None) -> Wanted:
-    """What is needed for an open source."""
+    """What is needed for an open source.
+
+    Raises:
+        UserError: People are to be told apart who are not heard.
+    """
+    if options.people and not source.has_audio:
+        raise UserError(f"{source.name} has no sound to tell who speaks: leave out --people")
     return Wanted(
         listen=options.text and words is None and source.has_audio,
         look=options.behaviour and source.has_video,
         words=words,
+        people=options.people,
     )
 
 
@@ -150,7 +162,20 @@ def load_worker(options: Options, resolve: Resolve, base: str, wanted: Wanted) -
         from engine.behaviour import Observer
 
         observer = Observer(measurer)
-    perception = Perception(encoder, lambda: FaceFollower(detector), measurer, observer)
+    perception = Perception(
+        encoder, lambda: FaceFollower(detector), measurer, observer, people=wanted.people
+    )
+    if wanted.people:
+        from engine.table import TableWorker
+        from engine.voices import VoiceEmbedding
+
+        return TableWorker(
+            encoder,
+            transcribe.result(),
+            perception=perception,
+            embed=VoiceEmbedding(resolve("speaker-embedding")),
+            new_vad=lambda: SileroVad(resolve("silero-vad")),
+        )
     return Worker(encoder, transcribe.result(), perception=perception)
 
 

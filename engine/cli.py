@@ -33,6 +33,7 @@ examples:
   python run_live.py --file talk.mp4
   python run_live.py --file talk.mp4 --transcript beside --jsonl out/talk.jsonl
   python run_live.py --camera 0 --mic "USB"
+  python run_live.py --camera 0 --people
   python run_live.py --rtsp rtsp://192.0.2.7/stream --mqtt mqtt://user:password@broker.example
 
 Ctrl-C ends a run: the utterance in progress is finished and published first. Ctrl-C again
@@ -89,6 +90,8 @@ class Options:
     pace: Literal["real", "max"]
     participant: str | None
     """None for the default one."""
+    people: bool
+    """Whether several people share the input, to be told apart."""
     bundle: Path
     threads: int
     node: str
@@ -175,6 +178,7 @@ def parse_serve(arguments: Sequence[str]) -> ServeOptions:
     _add_output(parser)
     _add_model(parser)
     parser.set_defaults(audio=True, pace="real", mic=None, participant=None, transcript=None)
+    parser.set_defaults(people=False)
     values = parser.parse_args(arguments)
     return ServeOptions(
         run=_options(values, "", video=True),
@@ -195,6 +199,7 @@ def _options(values: argparse.Namespace, uri: str, *, video: bool) -> Options:
         transcript=values.transcript or "asr",
         pace=values.pace,
         participant=values.participant,
+        people=values.people,
         bundle=values.bundle,
         threads=values.threads,
         node=values.node,
@@ -273,6 +278,11 @@ def _add_input(parser: Parser) -> None:
         "--participant", metavar="ID",
         help="pseudonym of who speaks, for events and topics (default: speaker-1)",
     )  # fmt: skip
+    group.add_argument(
+        "--people", action="store_true",
+        help="several people share this camera and microphone: tell them apart as person-1, "
+        "person-2, ..., or ID-1, ID-2, ... with --participant ID",
+    )  # fmt: skip
 
 
 def _add_modalities(parser: Parser) -> None:
@@ -346,6 +356,8 @@ def _refuse_contradictions(parser: Parser, values: argparse.Namespace) -> None:
         parser.error(f"--mic does not go with --{given[0]}: its own sound is used")
     if not values.audio and (values.mic is not None or not values.video):
         parser.error("--no-audio leaves nothing to recognise from: leave it out")
+    if values.people and not values.audio:
+        parser.error("--people needs sound, to know who speaks: leave out --no-audio")
     if values.rtsp is not None and not values.rtsp.startswith(("rtsp://", "rtsps://")):
         parser.error("--rtsp takes an address such as rtsp://HOST/PATH")
     if values.transcript is not None and not values.text:

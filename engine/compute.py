@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from engine.schedule import Job, Key, Leave, Listen, Look, Recognize, Schedule
@@ -21,8 +21,8 @@ class Outcome:
     """How a job went."""
 
     job: Job
-    result: Recognized | None
-    """Of `Recognize`, if it did not fail."""
+    results: tuple[Recognized, ...]
+    """Of `Recognize`, in the order of the turns: those before it failed, if it did."""
     error: Exception | None
     started: float
     """When it was begun, on the clock."""
@@ -118,7 +118,7 @@ class Compute:
             self._worker, self._job, self._began = worker, None, None
         if job is not None and began is not None:
             error = TimeoutError("it did not end and was given up")
-            self._done(Outcome(job, None, error, began, self._clock() - began))
+            self._done(Outcome(job, (), error, began, self._clock() - began))
         self._start()
 
     def close(self) -> None:
@@ -134,12 +134,14 @@ class Compute:
     def _run(self, worker: Worker, generation: int) -> None:
         while (job := self._next(generation)) is not None:
             began = self._clock()
-            result, error = None, None
+            results: list[Recognized] = []
+            error: Exception | None = None
             try:
-                result = self._do(worker, job)
+                for recognized in self._do(worker, job):
+                    results.append(recognized)  # kept where the next one fails
             except Exception as failure:
                 error = failure
-            outcome = Outcome(job, result, error, began, self._clock() - began)
+            outcome = Outcome(job, tuple(results), error, began, self._clock() - began)
             if not self._finish(generation, outcome):
                 return
             self._settle(worker, job)
@@ -168,7 +170,7 @@ class Compute:
             return False  # the loop is closed, so nobody waits any more
         return True
 
-    def _do(self, worker: Worker, job: Job) -> Recognized | None:
+    def _do(self, worker: Worker, job: Job) -> Iterator[Recognized]:
         if isinstance(job, Look):
             worker.see(job.pictures)
         elif isinstance(job, Listen):
@@ -176,10 +178,9 @@ class Compute:
         elif isinstance(job, Recognize):
             if job.pictures:
                 worker.see([(job.key, frame) for frame in job.pictures])
-            return worker.recognize(self._places[job.key], job.utterance, final=job.final)
+            yield from worker.turns(self._places[job.key], job.utterance, final=job.final)
         else:
             worker.leave(self._places[job.key])
-        return None
 
     def _settle(self, worker: Worker, job: Job) -> None:
         """Make room in a dialogue once its utterance is out: nobody waits for that."""

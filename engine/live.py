@@ -296,57 +296,61 @@ class Engine:
             self.vitals.stage("audio" if isinstance(job, Listen) else "video", outcome.seconds)
 
     def _recognized(self, seat: _Seat, job: Recognize, outcome: Outcome) -> None:
-        utterance = job.utterance
+        utterance, spoken_at = job.utterance, None
         if job.final:
             seat.dropped += job.lost_utterances
             seat.ended_id = utterance.id
+            spoken_at = seat.spoken_at.pop(utterance.id, None)
+        old = not job.final and (seat.ended_id == utterance.id or (job.paused and seat.paused))
+        for position, recognized in enumerate(outcome.results):
+            if old and not recognized.final:
+                continue  # kept by the worker: it is the final result if this was all
+            if recognized.final and not job.final:  # a turn that is over before the utterance
+                explained = self._explained(seat, recognized.utterance)
+                recognized = replace(recognized, utterance=explained)
+            if position == 0:
+                recognized = _with_losses(recognized, job)
+            last = recognized.utterance.end == utterance.end
+            self._publish(seat, job, outcome, recognized, spoken_at if last else None)
+        if outcome.error is not None:
+            self._failed(seat, utterance, outcome.error, final=job.final)
+
+    def _publish(
+        self,
+        seat: _Seat,
+        job: Recognize,
+        outcome: Outcome,
+        recognized: Recognized,
+        spoken_at: float | None,
+    ) -> None:
+        """Let the sinks have an event, with the times that only the engine knows."""
+        latency_ms, final = dict(recognized.latency_ms), recognized.final
+        if seat.source.live:  # a file waits on purpose
+            latency_ms["queue"] = 1000 * max(0.0, outcome.started - job.since)
+            if spoken_at is not None:
+                latency_ms["total"] = 1000 * max(0.0, self._clock() - spoken_at)
         try:
-            if outcome.error is not None:
-                raise outcome.error
-            assert outcome.result is not None
-            if not job.final and (seat.ended_id == utterance.id or (job.paused and seat.paused)):
-                return  # kept by the worker: it is the final result if this was all
-            event = seat.build(self._timed(seat, job, outcome.started, outcome.result))
+            event = seat.build(replace(recognized, latency_ms=latency_ms))
         except Exception as error:
-            self.vitals.failure("utterance" if job.final else "partial")
-            seat.failed += job.final
-            logger.warning("utterance at %.1f s not recognised: %s", utterance.start, error)
-            logger.debug("because of", exc_info=error)
+            self._failed(seat, recognized.utterance, error, final=final)
             return
-        if job.final:
+        if final:
             seat.recognized += 1
             seat.first_event_at = seat.first_event_at or self._clock()
             if "total" in event.latency_ms:
                 self.vitals.latency(event.latency_ms["total"] / 1000)
         for stage, milliseconds in event.latency_ms.items():
             self.vitals.stage(stage, milliseconds / 1000)
-        self.vitals.event("final" if job.final else "partial")
+        self.vitals.event("final" if final else "partial")
         for outlet in self._outlets:
-            if job.final or outlet.sink.takes_partials:
+            if final or outlet.sink.takes_partials:
                 outlet.outbox.put(event)
 
-    def _timed(
-        self, seat: _Seat, job: Recognize, started: float, recognized: Recognized
-    ) -> Recognized:
-        """With the times that only the engine knows, and the losses before the utterance."""
-        latency_ms = dict(recognized.latency_ms)
-        spoken_at = seat.spoken_at.pop(job.utterance.id, None) if job.final else None
-        if seat.source.live:  # a file waits on purpose
-            latency_ms["queue"] = 1000 * max(0.0, started - job.since)
-            if spoken_at is not None:
-                latency_ms["total"] = 1000 * max(0.0, self._clock() - spoken_at)
-        utterance = recognized.utterance
-        reasons = list(utterance.degraded)
-        if job.lost_pictures:
-            reasons.append("video frames dropped")
-        if job.lost_utterances:
-            reasons.append(f"utterances dropped before this one: {job.lost_utterances}")
-        utterance = replace(
-            utterance,
-            frames_dropped=utterance.frames_dropped + job.lost_pictures,
-            degraded=tuple(dict.fromkeys(reasons)),
-        )
-        return replace(recognized, utterance=utterance, latency_ms=latency_ms)
+    def _failed(self, seat: _Seat, utterance: Utterance, error: Exception, *, final: bool) -> None:
+        self.vitals.failure("utterance" if final else "partial")
+        seat.failed += final
+        logger.warning("utterance at %.1f s not recognised: %s", utterance.start, error)
+        logger.debug("because of", exc_info=error)
 
     async def _watch(self) -> None:
         """Restart the compute where a job has hung, at most five times in ten such whiles."""
@@ -375,6 +379,22 @@ class Engine:
                 else:
                     logger.error("inference has hung, and is not started again any more")
                     self.vitals.gave_up("compute")
+
+
+def _with_losses(recognized: Recognized, job: Recognize) -> Recognized:
+    """With what was lost before the utterance."""
+    utterance = recognized.utterance
+    reasons = list(utterance.degraded)
+    if job.lost_pictures:
+        reasons.append("video frames dropped")
+    if job.lost_utterances:
+        reasons.append(f"utterances dropped before this one: {job.lost_utterances}")
+    utterance = replace(
+        utterance,
+        frames_dropped=utterance.frames_dropped + job.lost_pictures,
+        degraded=tuple(dict.fromkeys(reasons)),
+    )
+    return replace(recognized, utterance=utterance)
 
 
 @dataclass(eq=False)

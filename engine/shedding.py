@@ -7,8 +7,8 @@ FULL_RATE = 15.0
 LEAST_RATE = 2.0
 LATE_SECONDS = 0.4
 """A picture that has waited longer lowers the rate: before anything must be dropped."""
-IN_TIME_SECONDS = 0.1
-"""One that has waited less raises it."""
+IN_TIME_SECONDS = 0.25
+"""One that has waited less raises it: a little is for company (`engine.schedule.PATIENCE`)."""
 STEP_SECONDS = 1.0
 """Between two changes, so that each shows its effect before the next."""
 

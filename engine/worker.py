@@ -57,6 +57,9 @@ class Place:
     """Names the participant in the whole engine."""
     dialogue: str
     """Names the dialogue."""
+    face: int | None = 0
+    """Whose pictures count: of several people the one's with this face, None for nobody's; 0
+    where there is one participant."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,12 @@ class Worker:
         if self._perception is not None:
             self._perception.hear(key, window.first, window.samples)
 
+    def turns(
+        self, place: Place, utterance: Utterance, *, final: bool = True
+    ) -> Iterator[Recognized]:
+        """The turns of the dialogue that an utterance is: of one participant one."""
+        yield self.recognize(place, utterance, final=final)
+
     def recognize(self, place: Place, utterance: Utterance, *, final: bool = True) -> Recognized:
         """Transcribe, recognise and describe an utterance.
 
@@ -165,7 +174,7 @@ class Worker:
                 utterance = self._with_words(utterance, self._transcribe)
         perceived = None
         if self._perception is not None:
-            perceived = self._perception.perceived(place.key, utterance)
+            perceived = self._perception.perceived(place.key, utterance, place.face)
         recognition = self._recognizer.recognize(
             utterance, tuple(dialogue.history), perceived, place.dialogue
         )
@@ -196,7 +205,9 @@ class Worker:
         utterance, latency_ms = recognized.utterance, dict(recognized.latency_ms)
         try:
             with self._timed(latency_ms, "behaviour"):
-                seen = self._perception.behaviour(place.key, utterance, remember=remember)
+                seen = self._perception.behaviour(
+                    place.key, utterance, place.face, remember=remember
+                )
         except Exception as error:
             logger.warning("utterance at %.1f s has no behaviour: %s", utterance.start, error)
             degraded = (*utterance.degraded, "behaviour not described")
@@ -213,9 +224,10 @@ class Worker:
 
 def _same(tried: Recognized, utterance: Utterance, turns: int) -> bool:
     """Whether what was tried is this utterance, and nobody has spoken since."""
-    before = tried.utterance
-    stretch = (utterance.id, utterance.start, utterance.end)
-    return (before.id, before.start, before.end) == stretch and tried.turn == turns
+    before, stretch = (
+        (one.id, one.participant, one.start, one.end) for one in (tried.utterance, utterance)
+    )
+    return before == stretch and tried.turn == turns
 
 
 def _ended(tried: Recognized, utterance: Utterance) -> Recognized:

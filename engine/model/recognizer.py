@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine.dialogue import Turn
-from engine.faces import FaceDetector, Framing, TrackedFace, cut_face, main_faces
+from engine.faces import Box, FaceDetector, Framing, TrackedFace, cut_face, main_faces
 from engine.model.calibration import Calibration
 from engine.model.densenet import DenseNet
 from engine.model.encoders import Encoders, SpeechEncoder
@@ -39,7 +39,7 @@ from engine.model.speaker import voice_scale
 from engine.model.spec import ModelSpec
 from engine.prosody import measure
 from stream.errors import UserError
-from stream.media import Samples, Utterance, VideoFrame
+from stream.media import SAMPLE_RATE, Samples, Utterance, VideoFrame
 
 MAX_DIALOGUES = 8
 """Whose reading is kept, some 50 MB each where the context is full; of more, the latest."""
@@ -134,6 +134,7 @@ class Recognizer:
         history: Sequence[Turn],
         perceived: Perceived | None = None,
         dialogue: str = "",
+        words: Callable[[], str | None] | None = None,
     ) -> Recognition:
         """The emotion expressed in an utterance, given the turns before it.
 
@@ -142,22 +143,26 @@ class Recognizer:
             history: The dialogue so far.
             perceived: What is computed of the utterance already.
             dialogue: Names the dialogue; each keeps what was read of it.
+            words: Asked for the text when voice and pictures are encoded, so that it can be
+                recognised meanwhile; None to take that of the utterance.
         """
         latency: dict[str, float] = {}
         absent: dict[str, str] = {}
         quality: dict[str, float] = {}
         known = perceived.functionals if perceived else {}
-        turn = TurnInputs(utterance.participant, clean_text(utterance.text) or None)
-        if turn.text is None:
-            absent["text"] = "no words"
-        else:
-            quality["text"] = 1.0
+        turn = TurnInputs(utterance.participant)
         turn = self._add_audio(turn, utterance, history, known, absent, quality, latency)
         if perceived is None:
             looks = self._look_at_all(utterance.frames, latency)
         else:
             looks = of_participant(perceived.looks)
         turn = self._add_video(turn, looks, absent, quality, latency)
+        text = clean_text(utterance.text if words is None else words())
+        if text:
+            quality["text"] = 1.0
+        else:
+            absent["text"] = "no words"
+        turn = replace(turn, text=text or None)
         used = [name for name in ("text", "audio", "video") if name not in absent]
         with _timed(latency, "llm"):
             probabilities = self._score(turn, used, self._keep(history, turn), dialogue)
@@ -176,6 +181,17 @@ class Recognizer:
             inputs=turn,
             pictures=len(looks),
         )
+
+    def warm_up(self) -> None:
+        """Run everything once: the first time of a network takes many times as long."""
+        noise = np.random.default_rng(0).normal(0, 0.1, 2 * SAMPLE_RATE).astype(np.float32)
+        frame = VideoFrame(0.0, np.zeros((120, 160, 3), np.uint8))
+        face = TrackedFace(1, Box(60, 40, 100, 80), 1.0, 0.0)
+        for count in (1, 4):
+            looks = self.look([frame] * count, [face] * count)
+        said = Utterance("warm-up", "nobody", 0.0, 2.0, (), noise, "Is anybody there?")
+        self.recognize(said, [], Perceived(looks), dialogue="warm-up")
+        self.forget("warm-up")
 
     def look(self, frames: Sequence[VideoFrame], faces: Sequence[TrackedFace | None]) -> list[Look]:
         """Encode pictures, of several participants if need be, in one pass.

@@ -12,6 +12,7 @@ import pytest
 from engine import assembly, cli
 from engine.events import EmotionEvent, ModelInfo
 from engine.model.outputs import Recognition
+from engine.table import TableWorker
 from engine.worker import Recognized, Worker
 from export.bundle import write_manifest
 from export.models import resolve as find_model
@@ -101,6 +102,53 @@ def test_behaviour_without_its_weights_is_none(
         assert isinstance(assembly.load_worker(given, resolve, "base", wanted), Worker)
     assert [name for name in asked if name != "blazeface"] == ["face-landmarks"]
     assert caplog.messages == ["behaviour is not described: face-landmarks is not ready"]
+
+
+class Film:
+    """An open source."""
+
+    name, participant, has_video = "talk", "p", False
+
+    def __init__(self, *, has_audio: bool) -> None:
+        self.has_audio = has_audio
+
+
+def test_several_people_are_persons_with_numbers() -> None:
+    """Or have the name that was given, with numbers; without --people there are none."""
+    names = [
+        assembly.choose_source(options(*line.split())).participant
+        for line in ("", "--people", "--people --participant anna")
+    ]
+    assert names == ["speaker-1", "person", "anna"]
+
+
+def test_people_who_are_not_heard_cannot_be_told_apart() -> None:
+    """A film without sound is refused; one with sound has it said what is wanted."""
+    heard: Any = Film(has_audio=True)
+    silent: Any = Film(has_audio=False)
+    assert assembly.wanted(options("--people"), heard, None).people
+    assert not assembly.wanted(options(), silent, None).people
+    with pytest.raises(UserError, match="talk has no sound"):
+        assembly.wanted(options("--people"), silent, None)
+
+
+def test_nothing_more_is_loaded_for_one_participant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network that tells voices apart is asked for with --people alone."""
+    asked: list[str] = []
+
+    def resolve(name: str) -> Path:
+        asked.append(name)
+        return find_model(name)
+
+    monkeypatch.setattr(assembly, "_load_recognizer", lambda *_: object())
+    film: Any = Film(has_audio=True)
+    kinds = []
+    for flags in ((), ("--people",)):
+        given = options("--no-text", *flags)
+        worker = assembly.load_worker(given, resolve, "base", assembly.wanted(given, film, None))
+        kinds.append(type(worker))
+    assert kinds == [Worker, TableWorker]
+    assert asked == ["blazeface", "blazeface", "speaker-embedding"]
 
 
 @pytest.mark.parametrize(("flags", "text"), [((), None), (("--include-text",), "secret words")])

@@ -31,6 +31,7 @@ def test_a_file_with_all_defaults() -> None:
     assert options.node
     assert options.behaviour
     assert options.abstain_below is None
+    assert not options.people
 
 
 def test_every_option_is_read() -> None:
@@ -38,7 +39,7 @@ def test_every_option_is_read() -> None:
     line = (
         "--camera 1 --mic USB --bundle b --mqtt off --jsonl e.jsonl --no-text --pace real "
         "--participant anna --threads 3 --node kitchen --include-text --no-behaviour "
-        "--abstain-below 0.45"
+        "--abstain-below 0.45 --people"
     )
     options = cli.parse(line.split(), "1.2.3")
     assert (options.uri, options.microphone) == ("camera://1", "USB")
@@ -48,6 +49,7 @@ def test_every_option_is_read() -> None:
     assert options.include_text
     assert not options.behaviour
     assert options.abstain_below == 0.45
+    assert options.people
 
 
 def test_a_camera_alone() -> None:
@@ -76,6 +78,7 @@ def test_a_microphone_alone() -> None:
         ("--file a --mic b", "--mic does not go with --file"),
         ("--file a --no-audio --no-video", "--no-audio leaves nothing"),
         ("--mic a --no-audio", "--no-audio leaves nothing"),
+        ("--camera 0 --people --no-audio", "--people needs sound"),
         ("--file a --no-text --transcript asr", "contradict"),
         ("--camera 0 --transcript beside", "needs --file"),
         ("--file a --pace slow", "--pace"),

@@ -21,9 +21,11 @@ from engine import live
 from engine.dialogue import Turn
 from engine.events import EmotionEvent, ModelInfo, build_event
 from engine.model.outputs import Recognition
+from engine.perception import Perception
 from engine.schedule import MAX_UTTERANCES
 from engine.sinks import Sink
 from engine.sinks.jsonl import JsonlSink
+from engine.table import TableWorker
 from engine.vitals import Vitals
 from engine.worker import Recognized, Worker
 from stream.cutter import UtteranceCutter, WorkPlan
@@ -336,8 +338,10 @@ class Talk:
         speech: Sequence[tuple[float, float]],
         until: float,
         gate: Callable[[float], bool] = lambda _: True,
+        level: Callable[[float], float] = lambda _: 0.5,
     ) -> None:
         self.participant = participant
+        self._level = level
         self.has_video = False
         self._speech, self._until, self._gate = speech, until, gate
         self._stopped = False
@@ -363,7 +367,7 @@ class Talk:
             if self._stopped:
                 return
             loud_now = any(start <= time < end for start, end in self._speech)
-            yield AudioChunk(time, np.full(step, 0.5 if loud_now else 0.0, np.float32))
+            yield AudioChunk(time, np.full(step, self._level(time) if loud_now else 0, np.float32))
 
 
 def cutter_of(talk: Talk) -> UtteranceCutter:
@@ -412,6 +416,53 @@ async def test_what_was_recognised_in_the_pause_is_not_recognised_again() -> Non
     await serve([talk], [memory], rule)
     assert len(memory.events) == 1
     assert len(rule.starts) == 1
+
+
+class Loud:
+    """The voice detector of a table."""
+
+    def reset(self) -> None:
+        """There is nothing to forget."""
+
+    def __call__(self, samples: Samples) -> float:
+        """Whether it is loud."""
+        return loud(samples)
+
+
+def sign(samples: Samples) -> Any:
+    """The vector of a voice that is above zero, or below."""
+    shares = np.array([(samples > 0).sum(), (samples < 0).sum()], np.float32)
+    return shares / max(1.0, float(np.linalg.norm(shares)))
+
+
+async def test_two_people_at_one_microphone_are_two_participants() -> None:
+    """Who speaks first has an event while the other goes on; news is of the part that goes on."""
+    eager, plain, rule = Memory(takes_partials=True), Memory(), Rule()
+    encoder: Any = rule
+
+    def recognised_up_to(time: float) -> bool:
+        return (time < 3.2 or len(eager.events) > 0) and (time < 9.5 or len(plain.events) > 0)
+
+    talk = Talk("p", [(1.0, 10.0)], 12.0, recognised_up_to, lambda time: 0.5 if time < 5 else -0.5)
+    worker = TableWorker(
+        rule, perception=Perception(encoder, None, people=True), embed=sign, new_vad=Loud
+    )
+    vitals = Vitals()
+    async with live.Engine(worker, [eager, plain], vitals=vitals) as engine:
+        summary = await engine.attend(talk, cutter_of(talk), build=partial_or_final)
+    first, last = plain.events
+    assert (first.participant, last.participant) == ("p-1", "p-2")
+    assert (first.turn, last.turn) == (0, 1)
+    assert first.window.end == last.window.start == pytest.approx(5.0, abs=0.4)
+    assert first.id == first.utterance < last.utterance == last.id
+    assert "total" not in first.latency_ms
+    assert last.latency_ms["total"] >= 0
+    assert [event.utterance for event in eager.events].index(last.id) > eager.events.index(first)
+    news = [event.participant for event in eager.events if event.partial]
+    assert news == sorted(news)
+    assert {*news} == {"p-1", "p-2"}
+    assert (summary.utterances, summary.failed) == (2, 0)
+    assert b'bemerc_events_total{kind="final"} 2.0' in vitals.exposition()
 
 
 async def test_several_participants_share_one_dialogue() -> None:

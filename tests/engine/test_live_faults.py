@@ -130,7 +130,7 @@ class Eyes:
     def hear(self, *_: object) -> None:
         """Nothing."""
 
-    def perceived(self, key: str, utterance: Utterance) -> list[float]:
+    def perceived(self, key: str, utterance: Utterance, face: int | None) -> list[float]:
         """The pictures of the utterance."""
         seen = self.seen.get(key, [])
         return [one for one in seen if utterance.start <= one < utterance.end]

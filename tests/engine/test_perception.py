@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from tiny_model import spoken, talk_frames
@@ -12,9 +13,17 @@ from tiny_model import spoken, talk_frames
 from engine.behaviour import Behaviour, Observer, Series
 from engine.behaviour.baseline import Baseline
 from engine.faces import Box, FaceDetector, FaceFollower, TrackedFace
+from engine.faces.talking import MOVING
 from engine.model.perceived import Look
 from engine.model.recognizer import Recognizer
-from engine.perception import GLANCE_SECONDS, KEPT_LOOKS, KEPT_WINDOWS, Perception
+from engine.perception import (
+    GLANCE_SECONDS,
+    KEPT_FACES,
+    KEPT_LOOKS,
+    KEPT_WINDOWS,
+    PAUSE_SECONDS,
+    Perception,
+)
 from export.models import resolve
 from stream.media import SAMPLE_RATE, Samples, Utterance, VideoFrame
 
@@ -179,3 +188,111 @@ def test_the_largest_face_over_time_is_the_participant() -> None:
     assert {look.box for look in looks} == {Box(10, 10, 30, 30)}
     perception.see(shown([9.5]))
     assert perception.perceived("a", said(9, 10)).looks[0].box == near
+
+
+LEFT, RIGHT = Box(24, 28, 106, 110), Box(152, 28, 234, 110)
+
+
+def two_faces(frame: VideoFrame) -> tuple[TrackedFace, ...]:
+    """The left one is there all the time, the right one for the first two seconds."""
+    both = (TrackedFace(1, LEFT, 0.9, frame.time), TrackedFace(2, RIGHT, 0.9, frame.time))
+    return both if frame.time < 2 else both[:1]
+
+
+def drawn(time: float, opened: float) -> VideoFrame:
+    """Two faces; the mouth of the right one is open by some pixels."""
+    image = np.full((128, 256), 90, np.uint8)
+    for box, mouth in ((LEFT, 4.0), (RIGHT, opened)):
+        x, y = (round(middle) for middle in box.centre)
+        cv2.ellipse(image, (x, y), (34, 42), 0, 0, 360, 180, -1)
+        for eye in (x - 16, x + 16):
+            cv2.ellipse(image, (eye, y - 12), (8, 4), 0, 0, 360, 40, -1)
+            cv2.line(image, (eye - 8, y - 22), (eye + 8, y - 24), 70, 3)
+        cv2.ellipse(image, (x, y + 20), (14, 2 + round(mouth)), 0, 0, 360, 60, -1)
+    return VideoFrame(time, np.repeat(image[:, :, None], 3, 2))
+
+
+def test_several_people_are_all_looked_at() -> None:
+    """In one pass of the encoder; each has their own pictures, and gaps where they are gone."""
+    plain = Plain()
+    perception = Perception(plain, lambda: two_faces, people=True)
+    perception.see(shown([0.0, 1.0, 2.0]))
+    assert plain.batches == [3 + 2 + 2 + 1]
+    boxes = {
+        face: [look.box for look in perception.perceived("a", said(0, 3), face).looks]
+        for face in (1, 2, 9, None)
+    }
+    assert boxes == {1: [LEFT] * 3, 2: [RIGHT, RIGHT, None], 9: [None] * 3, None: [None] * 3}
+
+
+def test_whose_mouth_moves() -> None:
+    """That of the right face, and nobody's who is not in sight."""
+    perception = Perception(Plain(), lambda: two_faces, people=True)
+    times = [k / 15 for k in range(40)]
+    for time in times:
+        perception.see([("a", drawn(time, 4 + 4 * np.cos(8 * np.pi * time)))])
+    mouths = perception.mouths("a", 0.5, 1.5)
+    means = {face: np.mean([motion for _, motion in track]) for face, track in mouths.items()}
+    assert means[1] < 0.1
+    assert means[2] > MOVING
+    assert [time for time, _ in mouths[1]] == [time for time in times if 0.5 <= time < 1.5]
+    assert perception.mouths("a", 2.1, 2.6).keys() == {1}
+    assert perception.around("a") == {1, 2}
+
+
+def test_behaviour_is_that_of_the_speaker() -> None:
+    """Of the own face, against what is usual for that person; all of it goes when they leave."""
+    meter = Meter()
+    observer = Observer(meter)
+    perception = Perception(Plain(), lambda: two_faces, meter, observer, people=True)
+    perception.see(shown([k / 5 for k in range(20)]))
+    told = [
+        perception.behaviour("a", replace(said(start, end), participant=who), face, remember=True)
+        for who, face, start, end in (
+            ("p-1", 1, 0, 2),
+            ("p-2", 2, 0, 2),
+            ("p-1", 1, 2, 4),
+            ("p-2", 2, 2, 4),
+            ("p-3", None, 0, 2),
+        )
+    ]
+    assert [one and one.facial_expression for one in told] == [
+        "10 looks, 0 before",
+        "10 looks, 0 before",
+        "10 looks, 10 before",
+        None,
+        None,
+    ]
+    perception.forget("a")
+    assert not observer._baselines
+
+
+def test_a_pause_is_short_for_who_follows_faces() -> None:
+    """People keep their places in silence, when no pictures come; not in a long one."""
+    followed: list[float] = []
+
+    def follow(frame: VideoFrame) -> tuple[TrackedFace, ...]:
+        followed.append(frame.time)
+        return (TrackedFace(len(followed), LEFT, 0.9, frame.time),)
+
+    perception = Perception(Plain(), lambda: follow, people=True)
+    perception.see(shown([1.0, 1.5, 21.5, 22.0]))
+    assert followed == [1.0, 1.5, 2.5, 3.0]
+    assert perception.around("a") == {1, 2, 3, 4}
+    perception.see(shown([22.5 + PAUSE_SECONDS]))
+    assert followed[-1] - followed[-2] == 0.5 + PAUSE_SECONDS
+    assert perception.around("a") == {5}
+    assert [look.time for look in perception.perceived("a", said(20, 22.2), 3).looks] == [21.5, 22]
+
+
+def test_many_passers_by_leave_little() -> None:
+    """The faces seen longest ago are forgotten, and the pictures that showed nobody stay."""
+    people = iter(range(1, 1_000))
+
+    def follow(frame: VideoFrame) -> tuple[TrackedFace, ...]:
+        return (TrackedFace(next(people), LEFT, 0.9, frame.time),)
+
+    perception = Perception(Plain(), lambda: follow, people=True)
+    perception.see(shown([k / 10 for k in range(100)]))
+    assert perception.mouths("a", 0, 100).keys() == set(range(101 - KEPT_FACES, 101))
+    assert len(perception.perceived("a", said(0, 100), 50).looks) == 64

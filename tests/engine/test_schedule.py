@@ -12,6 +12,8 @@ from engine.schedule import (
     MAX_PICTURES,
     MAX_UTTERANCES,
     NEWS_DELAY,
+    PATIENCE,
+    WORTHWHILE,
     Leave,
     Listen,
     Look,
@@ -104,6 +106,21 @@ def test_pictures_of_several_are_looked_at_together() -> None:
     keys = [key for key, _ in job.pictures]
     assert len(keys) == BATCH
     assert set(keys[:3]) == {"a", "b", "c"}
+
+
+def test_a_picture_waits_for_company() -> None:
+    """For a little while, or until there are enough; who leaves does not wait."""
+    line = schedule("a", "b")
+    line.put("a", frame(0.0), 10.0)
+    assert line.take(10.0) is None
+    assert isinstance(line.take(10.01 + PATIENCE), Look)
+    for number in range(WORTHWHILE):
+        line.put("b", frame(number), 20.0)
+        assert isinstance(line.take(20.0), Look) == (number == WORTHWHILE - 1)
+    line.put("a", frame(1.0), 30.0)
+    line.leave("a")
+    assert isinstance(line.take(30.0), Look)
+    assert isinstance(line.take(30.0), Leave)
 
 
 def test_the_oldest_pictures_of_a_camera_go_first() -> None:

@@ -56,10 +56,12 @@ class Senses:
         self.asked: list[tuple[str, bool]] = []
         self.left: list[str] = []
 
-    def perceived(self, key: str, utterance: Utterance) -> None:
+    def perceived(self, key: str, utterance: Utterance, face: int | None) -> None:
         """Nothing."""
 
-    def behaviour(self, key: str, utterance: Utterance, *, remember: bool) -> Behaviour | None:
+    def behaviour(
+        self, key: str, utterance: Utterance, face: int | None, *, remember: bool
+    ) -> Behaviour | None:
         """What was seen."""
         self.asked.append((key, remember))
         return self.seen()
@@ -91,6 +93,12 @@ def test_history_is_all_earlier_turns_of_everybody() -> None:
         Turn("b", "words 1"),
         Turn("a", "words 2"),
     )
+
+
+def test_an_utterance_of_one_participant_is_one_turn() -> None:
+    """Of whatever length, and under their own name."""
+    (turn,) = Worker(Listener()).turns(A, replace(utterance(0), end=15.0))
+    assert (turn.utterance.participant, turn.utterance.end, turn.final) == ("a", 15.0, True)
 
 
 def test_dialogues_do_not_mix() -> None:
