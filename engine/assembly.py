@@ -153,10 +153,11 @@ def load_worker(options: Options, resolve: Resolve, base: str, wanted: Wanted) -
 
     with ThreadPoolExecutor(3) as pool:
         recognizer = pool.submit(_load_recognizer, options, resolve, base)
-        transcribe = pool.submit(_load_transcriber, resolve, options.threads, wanted)
+        transcribe = pool.submit(_load_transcriber, resolve, options, wanted)
         reader = pool.submit(_load_behaviour, resolve, wanted)
         detector = FaceDetector(resolve("blazeface"))
         encoder, measurer = recognizer.result(), reader.result()
+    encoder.warm_up()
     observer = None
     if measurer is not None:
         from engine.behaviour import Observer
@@ -261,20 +262,29 @@ def _load_recognizer(options: Options, resolve: Resolve, base: str) -> Recognize
             options.bundle,
             base_model=weights,
             face_detector=faces,
-            threads=options.threads,
+            threads=max(1, options.threads - _threads_of_words(options)),
             abstain_below=options.abstain_below,
         )
     except ValueError as error:
         raise _unfit(options.bundle, error) from error
 
 
-def _load_transcriber(resolve: Resolve, threads: int, wanted: Wanted) -> Transcribe | None:
+def _load_transcriber(resolve: Resolve, options: Options, wanted: Wanted) -> Transcribe | None:
     if not wanted.listen:
         return wanted.words
     from engine.transcriber import Transcriber
 
-    transcriber = Transcriber(resolve("whisper-tiny.en"), threads)
+    transcriber = Transcriber(resolve("whisper-tiny.en"), _threads_of_words(options))
     return lambda utterance: transcriber(utterance.audio)
+
+
+def _threads_of_words(options: Options) -> int:
+    """Words are recognised at the same time as voice and pictures, each on half of the threads.
+
+    Two threads of one network on two cores are also hardly faster than one, and far slower as
+    soon as anything else runs: each layer waits for both.
+    """
+    return max(1, options.threads // 2)
 
 
 def _load_behaviour(resolve: Resolve, wanted: Wanted) -> BehaviourReader | None:

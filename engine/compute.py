@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from engine.schedule import Job, Key, Leave, Listen, Look, Recognize, Schedule
+from engine.schedule import PATIENCE, Job, Key, Leave, Listen, Look, Recognize, Schedule
 from engine.worker import Place, Recognized, Worker
 from stream.cutter import Work
 from stream.media import Utterance
@@ -153,7 +153,7 @@ class Compute:
                 if (job := self._schedule.take(self._clock())) is not None:
                     self._job, self._began = job, self._clock()
                     return job
-                self._changed.wait()
+                self._changed.wait(PATIENCE / 2)  # pictures that wait for company, not for ever
         return None
 
     def _finish(self, generation: int, outcome: Outcome) -> bool:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
@@ -36,8 +37,12 @@ class Recognizer(Protocol):
         history: Sequence[Turn],
         perceived: Perceived | None = None,
         dialogue: str = "",
+        words: Callable[[], str | None] | None = None,
     ) -> Recognition:
-        """The emotion expressed in `utterance`, after the turns of `history`."""
+        """The emotion expressed in `utterance`, after the turns of `history`.
+
+        Its text is asked of `words` where that is given, as late as it can be.
+        """
         ...
 
     def settle(self, history: Sequence[Turn], dialogue: str = "") -> list[Turn]:
@@ -78,6 +83,20 @@ class Recognized:
 
 
 @dataclass
+class _Heard:
+    """An utterance whose words are perhaps still being recognised."""
+
+    as_given: Utterance
+    listening: Future[Utterance] | None = None
+    latency_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def utterance(self) -> Utterance:
+        """With its words; waits for them."""
+        return self.as_given if self.listening is None else self.listening.result()
+
+
+@dataclass
 class _Dialogue:
     history: list[Turn] = field(default_factory=list)
     turns: int = 0
@@ -108,6 +127,8 @@ class Worker:
         self._transcribe = transcribe
         self._perception = perception
         self._clock = clock
+        # Words are recognised beside voice and pictures, on a core of their own if there is one.
+        self._listening = ThreadPoolExecutor(1, "words")
         self._dialogues: defaultdict[str, _Dialogue] = defaultdict(_Dialogue)
         self._tried: dict[str, Recognized] = {}  # the latest utterance that was not over, by key
 
@@ -136,15 +157,16 @@ class Worker:
         dialogue = self._dialogues[place.dialogue]
         dialogue.keys.add(place.key)
         tried = self._tried.pop(place.key, None)
-        recognized = None
+        recognized, heard = None, _Heard(utterance)
         try:
             if tried is not None and _same(tried, utterance, dialogue.turns):
                 recognized = _ended(tried, utterance)
             else:
-                recognized = self._recognize(place, utterance, dialogue)
+                heard = self._listen(utterance)
+                recognized = self._recognize(place, heard, dialogue)
         finally:
             if final:
-                self._remember(dialogue, utterance, recognized)
+                self._remember(dialogue, heard.utterance, recognized)
         recognized = self._with_behaviour(place, recognized, remember=final)
         recognized = replace(recognized, final=final)
         if not final:
@@ -167,23 +189,32 @@ class Worker:
             del self._dialogues[place.dialogue]
             self._recognizer.forget(place.dialogue)
 
-    def _recognize(self, place: Place, utterance: Utterance, dialogue: _Dialogue) -> Recognized:
-        latency_ms: dict[str, float] = {}
-        if self._transcribe is not None:
-            with self._timed(latency_ms, "asr"):
-                utterance = self._with_words(utterance, self._transcribe)
+    def _recognize(self, place: Place, heard: _Heard, dialogue: _Dialogue) -> Recognized:
         perceived = None
         if self._perception is not None:
-            perceived = self._perception.perceived(place.key, utterance, place.face)
+            perceived = self._perception.perceived(place.key, heard.as_given, place.face)
         recognition = self._recognizer.recognize(
-            utterance, tuple(dialogue.history), perceived, place.dialogue
+            heard.as_given,
+            tuple(dialogue.history),
+            perceived,
+            place.dialogue,
+            lambda: heard.utterance.text,
         )
-        return Recognized(utterance, recognition, dialogue.turns, latency_ms)
+        return Recognized(heard.utterance, recognition, dialogue.turns, dict(heard.latency_ms))
 
-    def _with_words(self, utterance: Utterance, transcribe: Transcribe) -> Utterance:
+    def _listen(self, utterance: Utterance) -> _Heard:
+        """Begin to recognise the words of an utterance."""
+        heard = _Heard(utterance)
+        if self._transcribe is not None:
+            heard.listening = self._listening.submit(self._with_words, heard, self._transcribe)
+        return heard
+
+    def _with_words(self, heard: _Heard, transcribe: Transcribe) -> Utterance:
         """Without its words an utterance still has a voice and a face."""
+        utterance = heard.as_given
         try:
-            return utterance.with_text(transcribe(utterance) or None)
+            with self._timed(heard.latency_ms, "asr"):
+                return utterance.with_text(transcribe(utterance) or None)
         except Exception as error:
             logger.warning("utterance at %.1f s has no transcript: %s", utterance.start, error)
             return replace(utterance, degraded=(*utterance.degraded, "transcription failed"))
@@ -191,10 +222,10 @@ class Worker:
     def _remember(
         self, dialogue: _Dialogue, utterance: Utterance, recognized: Recognized | None
     ) -> None:
-        heard = utterance if recognized is None else recognized.utterance
+        text = utterance.text if recognized is None else recognized.utterance.text
         inputs = None if recognized is None else recognized.recognition.inputs
         dialogue.turns += 1
-        dialogue.history.append(Turn(utterance.participant, heard.text, inputs))
+        dialogue.history.append(Turn(utterance.participant, text, inputs))
 
     def _with_behaviour(
         self, place: Place, recognized: Recognized, *, remember: bool

@@ -94,7 +94,13 @@ def test_behaviour_without_its_weights_is_none(
             return find_model(name)
         raise UserError(f"{name} is not ready")
 
-    monkeypatch.setattr(assembly, "_load_recognizer", lambda *_: object())
+    class Encoder:
+        """Nothing to warm up."""
+
+        def warm_up(self) -> None:
+            """Nothing."""
+
+    monkeypatch.setattr(assembly, "_load_recognizer", lambda *_: Encoder())
     source: Any = Film()
     for flags in ((), ("--no-behaviour",)):
         given = options(*flags)
@@ -140,7 +146,13 @@ def test_nothing_more_is_loaded_for_one_participant(monkeypatch: pytest.MonkeyPa
         asked.append(name)
         return find_model(name)
 
-    monkeypatch.setattr(assembly, "_load_recognizer", lambda *_: object())
+    class Encoder:
+        """Nothing to warm up."""
+
+        def warm_up(self) -> None:
+            """Nothing."""
+
+    monkeypatch.setattr(assembly, "_load_recognizer", lambda *_: Encoder())
     film: Any = Film(has_audio=True)
     kinds = []
     for flags in ((), ("--people",)):

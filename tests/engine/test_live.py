@@ -95,6 +95,7 @@ class Rule:
         history: Sequence[Turn],
         perceived: object = None,
         dialogue: str = "",
+        words: Callable[[], str | None] | None = None,
     ) -> Recognition:
         """Joy."""
         self.starts.append(utterance.start)

@@ -100,6 +100,7 @@ class Joy:
         history: Sequence[Turn],
         perceived: Any = None,
         dialogue: str = "",
+        words: Callable[[], str | None] | None = None,
     ) -> Recognition:
         """Joy, from as many pictures as were looked at."""
         return Recognition({"joy": 1.0}, quality={"audio": 1.0}, pictures=len(perceived))
@@ -241,14 +242,14 @@ async def test_after_overload_it_recovers() -> None:
     eyes = Eyes(0.01)
 
     async def breathe(now: float) -> None:
-        if now > 30.0:  # from here on the source is slower than the compute
+        if now > 15.0:  # from here on the source is slower than the compute
             eyes._seconds = 0.0
-            await asyncio.sleep(0.0005)
+            await asyncio.sleep(0.002)
 
     (summary,) = await attend(
-        [Person(clock, "a", 90.0, before=breathe)], eyes, clock, vitals, memory
+        [Person(clock, "a", 60.0, before=breathe)], eyes, clock, vitals, memory
     )
-    assert summary.utterances + summary.dropped == 30
+    assert summary.utterances + summary.dropped == 20
     last = memory.events[-3:]
     assert [event.degraded for event in last] == [()] * 3
     assert all(event.window.frames >= 15 for event in last)

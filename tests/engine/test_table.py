@@ -7,7 +7,7 @@ asked in one test.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -212,8 +212,10 @@ class Joy:
         history: Sequence[Turn],
         perceived: Any = None,
         dialogue: str = "",
+        words: Callable[[], str | None] | None = None,
     ) -> Recognition:
         """Joy."""
+        utterance = utterance.with_text(words() if words else utterance.text)
         if utterance.text == "mumble":
             raise RuntimeError("not understood")
         self.heard.append((utterance, [turn.speaker for turn in history], perceived))
