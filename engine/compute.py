@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -178,9 +179,14 @@ class Compute:
         elif isinstance(job, Recognize):
             if job.pictures:
                 worker.see([(job.key, frame) for frame in job.pictures])
+            worker.still_wanted = functools.partial(self._is_wanted, job)
             yield from worker.turns(self._places[job.key], job.utterance, final=job.final)
         else:
             worker.leave(self._places[job.key])
+
+    def _is_wanted(self, job: Recognize) -> bool:
+        with self._changed:
+            return self._schedule.is_wanted(job)
 
     def _settle(self, worker: Worker, job: Job) -> None:
         """Make room in a dialogue once its utterance is out: nobody waits for that."""

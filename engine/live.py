@@ -29,7 +29,7 @@ from engine.sinks import Sink
 from engine.sinks.connection import delays
 from engine.sinks.outbox import Outbox
 from engine.vitals import Vitals
-from engine.worker import Place, Recognized, Worker
+from engine.worker import NotWanted, Place, Recognized, Worker
 from stream.cutter import Resumed, SoFar, UtteranceCutter
 from stream.media import AudioChunk, Utterance
 from stream.sources.base import MediaItem, Source
@@ -312,7 +312,9 @@ class Engine:
                 recognized = _with_losses(recognized, job)
             last = recognized.utterance.end == utterance.end
             self._publish(seat, job, outcome, recognized, spoken_at if last else None)
-        if outcome.error is not None:
+        if isinstance(outcome.error, NotWanted):
+            self.vitals.drop("speculations" if job.paused else "partials")
+        elif outcome.error is not None:
             self._failed(seat, utterance, outcome.error, final=job.final)
 
     def _publish(

@@ -30,9 +30,9 @@ MAX_PICTURES = 24
 MAX_WINDOWS = 16
 MAX_UTTERANCES = 4
 """Of a participant, ended and waiting."""
-BATCH = 8
+BATCH = 4
 """Pictures that are looked at together, at most ..."""
-WORTHWHILE = 4
+WORTHWHILE = 3
 """... and at least: four take the DenseNet less than twice the time of one ..."""
 PATIENCE = 0.2
 """... unless one has waited for so many seconds."""
@@ -73,6 +73,8 @@ class Recognize:
     """Pictures of the participant dropped since the last one that ended."""
     lost_utterances: int = 0
     """Utterances dropped since then."""
+    resumptions: int = 0
+    """How often the participant had gone on after a pause when it was taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +97,7 @@ class _Seat:
     ended: deque[tuple[float, Utterance]] = field(default_factory=deque)
     so_far: tuple[float, SoFar] | None = None
     leaving: bool = False
+    resumptions: int = 0
     served: float = -math.inf
     lost_pictures: int = 0
     lost_utterances: int = 0
@@ -132,6 +135,7 @@ class Schedule:
         """
         seat = self._seats[key]
         if isinstance(item, Resumed):
+            seat.resumptions += 1
             if seat.so_far and seat.so_far[1].paused:
                 self._supersede(seat)
         elif isinstance(item, VideoFrame):
@@ -162,6 +166,21 @@ class Schedule:
             len(seat.pictures) >= MAX_PICTURES
             or len(seat.windows) >= MAX_WINDOWS
             or len(seat.ended) >= MAX_UTTERANCES
+        )
+
+    def is_wanted(self, job: Recognize) -> bool:
+        """Whether an utterance that is being recognised is still worth it.
+
+        A try is not once its speech has gone on, and news is not while anybody has ended or may
+        have.
+        """
+        seat = self._seats.get(job.key)
+        if job.final or seat is None:
+            return True
+        if job.paused:
+            return seat.resumptions == job.resumptions
+        return not any(
+            one.ended or (one.so_far and one.so_far[1].paused) for one in self._seats.values()
         )
 
     def lag(self, key: Key, now: float) -> float:
@@ -251,7 +270,13 @@ class Schedule:
         (since, so_far), seat.so_far = seat.so_far, None
         pictures = self._own_pictures(seat, so_far.utterance)
         return Recognize(
-            key, so_far.utterance, since, final=False, paused=so_far.paused, pictures=pictures
+            key,
+            so_far.utterance,
+            since,
+            final=False,
+            paused=so_far.paused,
+            pictures=pictures,
+            resumptions=seat.resumptions,
         )
 
     @staticmethod

@@ -5,8 +5,9 @@ from __future__ import annotations
 FULL_RATE = 15.0
 """Pictures a second: what an expression needs (paper: 64 for an utterance of some seconds)."""
 LEAST_RATE = 2.0
-LATE_SECONDS = 0.4
-"""A picture that has waited longer lowers the rate: before anything must be dropped."""
+LATE_SECONDS = 1.0
+"""A picture that has waited longer lowers the rate: longer than for one utterance that is being
+recognised, and before anything must be dropped."""
 IN_TIME_SECONDS = 0.25
 """One that has waited less raises it: a little is for company (`engine.schedule.PATIENCE`)."""
 STEP_SECONDS = 1.0

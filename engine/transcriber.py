@@ -23,9 +23,9 @@ from stream.media import SAMPLE_RATE, Samples
 
 WINDOW_SECONDS = 30.0
 """Longest window, and most that is read of an utterance."""
-SILENCE_SECONDS = 8.0
+SILENCE_SECONDS = 6.0
 """Empty window after an utterance."""
-LEAST_SECONDS = 10.0
+LEAST_SECONDS = 8.0
 """Shortest window."""
 FRAMES_PER_SECOND = 100
 TOKENS_PER_SECOND = 12

@@ -9,7 +9,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Transcribe = Callable[[Utterance], str | None]
+
+POLL_SECONDS = 0.02
+"""How often it is seen, while words are recognised, whether they are still wanted."""
+
+
+class NotWanted(Exception):  # noqa: N818 - nothing is wrong
+    """An utterance that goes on is no longer worth recognising as it was."""
 
 
 class Recognizer(Protocol):
@@ -127,6 +134,8 @@ class Worker:
         self._transcribe = transcribe
         self._perception = perception
         self._clock = clock
+        self.still_wanted: Callable[[], bool] = lambda: True
+        """Asked before the dear part of an utterance that has not ended."""
         # Words are recognised beside voice and pictures, on a core of their own if there is one.
         self._listening = ThreadPoolExecutor(1, "words")
         self._dialogues: defaultdict[str, _Dialogue] = defaultdict(_Dialogue)
@@ -153,6 +162,9 @@ class Worker:
 
         One that has ended joins the history even if that fails. One that has not leaves no
         trace but its result, which is given again where the utterance then ends just there.
+
+        Raises:
+            NotWanted: It has not ended, and `still_wanted` says no.
         """
         dialogue = self._dialogues[place.dialogue]
         dialogue.keys.add(place.key)
@@ -163,7 +175,7 @@ class Worker:
                 recognized = _ended(tried, utterance)
             else:
                 heard = self._listen(utterance)
-                recognized = self._recognize(place, heard, dialogue)
+                recognized = self._recognize(place, heard, dialogue, final=final)
         finally:
             if final:
                 self._remember(dialogue, heard.utterance, recognized)
@@ -189,7 +201,9 @@ class Worker:
             del self._dialogues[place.dialogue]
             self._recognizer.forget(place.dialogue)
 
-    def _recognize(self, place: Place, heard: _Heard, dialogue: _Dialogue) -> Recognized:
+    def _recognize(
+        self, place: Place, heard: _Heard, dialogue: _Dialogue, *, final: bool
+    ) -> Recognized:
         perceived = None
         if self._perception is not None:
             perceived = self._perception.perceived(place.key, heard.as_given, place.face)
@@ -198,9 +212,18 @@ class Worker:
             tuple(dialogue.history),
             perceived,
             place.dialogue,
-            lambda: heard.utterance.text,
+            lambda: self._words(heard, final),
         )
         return Recognized(heard.utterance, recognition, dialogue.turns, dict(heard.latency_ms))
+
+    def _words(self, heard: _Heard, final: bool) -> str | None:
+        """Wait for the words of an utterance, if it has not ended as long as it is wanted."""
+        while not final:
+            if not self.still_wanted():
+                raise NotWanted
+            if heard.listening is None or wait([heard.listening], POLL_SECONDS).done:
+                break
+        return heard.utterance.text
 
     def _listen(self, utterance: Utterance) -> _Heard:
         """Begin to recognise the words of an utterance."""

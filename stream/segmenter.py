@@ -31,7 +31,7 @@ class SegmenterConfig:
     """Speech begins at this probability."""
     leave_probability: float = 0.35
     """Speech goes on down to this probability."""
-    hangover_seconds: float = 0.55
+    hangover_seconds: float = 0.5
     """Silence that ends an utterance."""
     min_speech_seconds: float = 0.25
     """Less speech than this is a blip."""

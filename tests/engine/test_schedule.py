@@ -232,3 +232,25 @@ def test_nobody_waits_for_more_than_one_utterance_of_each_other(people: int, rou
         assert isinstance(job, Recognize)
         served.append(job.key)
     assert all(served.count(key) == rounds for key in keys)
+
+
+def test_what_is_being_recognised_may_become_worthless() -> None:
+    """A try when its speech goes on, news when somebody ends or pauses; the end never."""
+    line = schedule("a", "b")
+    line.put("a", so_far(1, paused=True), 0.0)
+    tried = line.take(0.0)
+    line.put("b", so_far(2, paused=False), 0.0)
+    news = line.take(1.0)
+    assert isinstance(tried, Recognize)
+    assert isinstance(news, Recognize)
+    assert line.is_wanted(tried)
+    assert line.is_wanted(news)
+    line.put("a", Resumed(), 1.0)
+    assert not line.is_wanted(tried)
+    assert line.is_wanted(news)
+    line.put("a", said(1), 2.0)
+    assert not line.is_wanted(news)
+    ended = line.take(2.0)
+    assert isinstance(ended, Recognize)
+    line.put("b", said(2), 2.0)
+    assert line.is_wanted(ended)

@@ -11,7 +11,7 @@ import pytest
 from engine.behaviour import Behaviour
 from engine.dialogue import Turn
 from engine.model.outputs import Recognition
-from engine.worker import Place, Recognized, Worker
+from engine.worker import NotWanted, Place, Recognized, Worker
 from stream.media import Utterance
 
 A, B = Place("1/a", "talk"), Place("2/b", "talk")
@@ -249,3 +249,14 @@ def test_a_failing_observer_costs_only_the_behaviour(caplog: pytest.LogCaptureFi
     assert told.recognition.behaviour is None
     assert told.utterance.degraded == ("behaviour not described",)
     assert caplog.messages == ["utterance at 3.0 s has no behaviour: no eyes"]
+
+
+def test_what_is_no_longer_wanted_is_not_recognised() -> None:
+    """A try is given up before the dear part; an utterance that has ended never is."""
+    listener = Listener()
+    worker = Worker(listener, lambda u: f"words {u.id}")
+    worker.still_wanted = lambda: False
+    with pytest.raises(NotWanted):
+        worker.recognize(A, utterance(0), final=False)
+    assert listener.heard == []
+    assert finish(worker, utterance(0)).utterance.text == "words 0"
