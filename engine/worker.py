@@ -45,6 +45,7 @@ class Recognizer(Protocol):
         perceived: Perceived | None = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
+        contributions: bool = True,
     ) -> Recognition:
         """The emotion expressed in `utterance`, after the turns of `history`.
 
@@ -136,6 +137,8 @@ class Worker:
         self._clock = clock
         self.still_wanted: Callable[[], bool] = lambda: True
         """Asked before the dear part of an utterance that has not ended."""
+        self.tells_contributions = True
+        """Whether results say what each modality brings; mere news does without."""
         # Words are recognised beside voice and pictures, on a core of their own if there is one.
         self._listening = ThreadPoolExecutor(1, "words")
         self._dialogues: defaultdict[str, _Dialogue] = defaultdict(_Dialogue)
@@ -213,6 +216,7 @@ class Worker:
             perceived,
             place.dialogue,
             lambda: self._words(heard, final),
+            self.tells_contributions,
         )
         return Recognized(heard.utterance, recognition, dialogue.turns, dict(heard.latency_ms))
 

@@ -4,10 +4,11 @@ The prompt is append-only (`engine.model.prompt`), so the keys and values of the
 an utterance are those of the last time, and an utterance costs its own tokens only, however
 long the conversation is. Alternatives of a turn, with and without a modality, are branches:
 
-    history (cached) | what is new of it | alternative 1 | alternative 2 | ...
+    history (cached) | what is new of it | alternative 1 | rest of 2 | rest of 3 | ...
 
-All are read in one pass. Each begins at the same position and sees the history and itself,
-exactly as if it were the only one. The first is kept: it is what the history goes on with.
+All are read in one pass. Of every other one only what differs from the first is read: it sees
+the history, what it has in common with the first, and itself, exactly as if it were the only
+one. The first is kept: it is what the history goes on with.
 
 Letters in shapes: Q tokens read now, K tokens with those of the cache, n alternatives,
 E emotions, H width of the LLM.
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import DynamicCache
 
-from engine.model.prompt import Prompt
+from engine.model.prompt import AUDIO, VIDEO, Prompt
 from engine.model.visibility import attention_mask
 
 if TYPE_CHECKING:
@@ -89,15 +90,20 @@ class DialogueReader:
             for variant in variants
             for line in prompt.lines(speakers, [variant.shape])
         ]
-        lengths = [len(branch.ids) for branch in branches]
+        shared = [
+            _in_common(branches[0], branch, variants[0], variant) if index else 0
+            for index, (branch, variant) in enumerate(zip(branches, variants, strict=True))
+        ]
+        lengths = [len(branch.ids) - count for branch, count in zip(branches, shared, strict=True)]
         parts = [model.embed([new], [history[read:]])] if len(new.ids) else []
         parts += [
-            model.embed([own], [[turn]]) for own, turn in zip(branches, variants, strict=True)
+            model.embed([own], [[turn]])[:, count:]
+            for own, turn, count in zip(branches, variants, shared, strict=True)
         ]
         if not parts:
-            return torch.empty(0, len(model.spec.labels))  # prepared already
+            return torch.empty(0, len(model.spec.labels))  # read already
         start = known + len(new.ids)
-        visible, positions = _branching(known, len(new.ids), lengths)
+        visible, positions = _branching(known, len(new.ids), lengths, shared)
         hidden = model.llm.get_decoder()(
             inputs_embeds=torch.cat(parts, 1),
             attention_mask=attention_mask(torch.from_numpy(visible)[None], parts[0]),
@@ -132,17 +138,35 @@ class DialogueReader:
             self._cache.crop(-tokens)
 
 
+def _in_common(first: Prompt, other: Prompt, turn: TurnInputs, variant: TurnInputs) -> int:
+    """How many tokens two alternatives begin with alike; never all, as the last is the cue."""
+    same_filling = {VIDEO: turn.video is variant.video, AUDIO: turn.audio is variant.audio}
+    count = 0
+    for one, another in zip(first.ids[:-1], other.ids[:-1], strict=False):
+        if one != another or not same_filling.get(int(one), True):
+            break
+        count += 1
+    return count
+
+
 def _branching(
-    cached: int, new: int, lengths: Sequence[int]
+    cached: int, new: int, lengths: Sequence[int], shared: Sequence[int]
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Who sees whom (Q, K), and the position of each token (Q,)."""
+    """Who sees whom (Q, K), and the position of each token (Q,).
+
+    Args:
+        cached: Tokens of the cache.
+        new: Tokens that all alternatives see.
+        lengths: Of what is read of each alternative.
+        shared: Tokens of the first alternative that each goes on from.
+    """
     stem = cached + new
     total = new + sum(lengths)
     visible = np.tril(np.ones((total, cached + total), np.bool_), cached)
     positions = [np.arange(cached, stem)]
     first = new
-    for length in lengths:
-        visible[first : first + length, stem : cached + first] = False
-        positions.append(np.arange(stem, stem + length))
+    for length, common in zip(lengths, shared, strict=True):
+        visible[first : first + length, stem + common : cached + first] = False
+        positions.append(np.arange(stem + common, stem + common + length))
         first += length
     return visible, np.concatenate(positions)

@@ -135,6 +135,7 @@ class Recognizer:
         perceived: Perceived | None = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
+        contributions: bool = True,
     ) -> Recognition:
         """The emotion expressed in an utterance, given the turns before it.
 
@@ -145,6 +146,8 @@ class Recognizer:
             dialogue: Names the dialogue; each keeps what was read of it.
             words: Asked for the text when voice and pictures are encoded, so that it can be
                 recognised meanwhile; None to take that of the utterance.
+            contributions: Whether to tell what each modality brings, which takes the LLM about
+                twice the time.
         """
         latency: dict[str, float] = {}
         absent: dict[str, str] = {}
@@ -165,7 +168,8 @@ class Recognizer:
         turn = replace(turn, text=text or None)
         used = [name for name in ("text", "audio", "video") if name not in absent]
         with _timed(latency, "llm"):
-            probabilities = self._score(turn, used, self._keep(history, turn), dialogue)
+            told = used if contributions else []
+            probabilities = self._score(turn, told, self._keep(history, turn), dialogue)
         full = dict(zip(self.labels, probabilities[0].tolist(), strict=True))
         winner = int(probabilities[0].argmax())
         return Recognition(
@@ -280,7 +284,7 @@ class Recognizer:
         history: Sequence[TurnInputs],
         dialogue: str,
     ) -> Tensor:
-        """The turn itself, then the turn without each modality that it has, if it has several."""
+        """The turn itself, then the turn without each of some modalities, if they are several."""
         variants = [turn]
         if len(used) > 1:
             variants += [without(turn, name) for name in used]

@@ -33,6 +33,7 @@ class Listener:
         perceived: object = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
+        contributions: bool = True,
     ) -> Recognition:
         """Always neutral."""
         text = words() if words else utterance.text

@@ -156,6 +156,7 @@ def test_a_history_can_be_read_before_its_next_turn(model: EmotionModel, spec: M
     reader.prepare(turns[:5])  # nothing is left to do
     with tokens_read(model) as counts:
         scores = reader(turns[:5], variants_of(turns[5]))
-    own = sum(model.prompt.turn_length(v.shape) - 1 for v in variants_of(turns[5]))
-    assert counts == [own]
+    lengths = [model.prompt.turn_length(v.shape) - 1 for v in variants_of(turns[5])]
+    assert lengths[0] + len(lengths) - 1 <= counts[0] < sum(lengths)  # what is alike is read once
+    assert len(counts) == 1
     torch.testing.assert_close(scores, expected, **CLOSE)
