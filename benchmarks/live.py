@@ -48,15 +48,17 @@ from engine.vitals import Vitals
 from engine.worker import Place, Recognized, Worker
 from export.models import resolve
 from stream.cutter import SoundWindow, UtteranceCutter, WorkPlan
-from stream.media import AudioChunk, Utterance, VideoFrame
+from stream.media import SAMPLE_RATE, AudioChunk, Utterance, VideoFrame
 from stream.segmenter import Boundary
 from stream.sources import MediaItem, open_source
-from stream.vad import SileroVad
+from stream.vad import WINDOW_SAMPLES, SileroVad
 
 CLIP = Path(__file__).parents[1] / "demo" / "talk.mp4"
 MARGIN_SECONDS = 0.3
 """Sound around an utterance that is kept where others are muted."""
 PARTICIPANTS = 4
+FRAME_SECONDS = 0.04
+"""Between the rounds of a clip."""
 SHARE = 3
 """With several participants, each speaks for one part in so many."""
 TURNS = 200
@@ -143,21 +145,32 @@ class LoopedClip:
         self._stopped = True
 
     async def __aiter__(self) -> AsyncIterator[MediaItem]:
-        """Chunks and frames, the time going on from one round to the next."""
+        """Chunks and frames, the time going on from one round to the next.
+
+        Files store sound and pictures in turns of up to a second; a live participant does not
+        send them so. Here the sound up to a picture comes before it.
+        """
         if self.live:  # so that not all begin in the same moment
             await asyncio.sleep(1.7 * self._offset)
+        sound = await read_sound(self._path)
         begin, number = 0.0, self._offset
         while begin < self._seconds and not self._stopped:
-            last = begin
-            async with open_source(self._path, pace=self._pace) as source:  # type: ignore[arg-type]
-                async for item in source:
-                    if begin + item.time >= self._seconds or self._stopped:
+            waiting, last = list(reversed(sound)), begin
+            async with open_source(self._path, pace=self._pace, audio=False) as source:  # type: ignore[arg-type]
+                async for frame in source:
+                    while waiting and waiting[-1].end <= frame.time:
+                        yield self._moved(waiting.pop(), begin, number)
+                    yield self._moved(frame, begin, number)
+                    last = begin + frame.time
+                    if last >= self._seconds or self._stopped:
                         return
-                    moved = dataclasses.replace(item, time=begin + item.time)
-                    last = max(last, moved.end if isinstance(moved, AudioChunk) else moved.time)
-                    yield self._muted(moved, item.time, number)
-            begin = last + 0.05
+            begin = last + FRAME_SECONDS
             number += len(self._speech)
+
+    def _moved(self, item: MediaItem, begin: float, first: int) -> MediaItem:
+        """In its round, silent where another utterance is heard."""
+        muted = self._muted(item, item.time, first)
+        return dataclasses.replace(muted, time=begin + item.time)
 
     def _muted(self, item: MediaItem, time: float, first: int) -> MediaItem:
         if isinstance(item, VideoFrame) or self._share == 1:
@@ -167,6 +180,17 @@ class LoopedClip:
                 if (first + index) % self._share == 0:
                     return item
         return AudioChunk(item.time, np.zeros_like(item.samples))
+
+
+async def read_sound(path: Path) -> list[AudioChunk]:
+    """The sound of a clip in chunks of 32 ms."""
+    async with open_source(path, pace="max", video=False) as source:
+        chunks = [item async for item in source if isinstance(item, AudioChunk)]
+    return [
+        AudioChunk(chunk.time + first / SAMPLE_RATE, chunk.samples[first : first + WINDOW_SAMPLES])
+        for chunk in chunks
+        for first in range(0, len(chunk.samples), WINDOW_SAMPLES)
+    ]
 
 
 class Arrivals:
