@@ -158,12 +158,12 @@ class LoopedClip:
             waiting, last = list(reversed(sound)), begin
             async with open_source(self._path, pace=self._pace, audio=False) as source:  # type: ignore[arg-type]
                 async for frame in source:
-                    while waiting and waiting[-1].end <= frame.time:
-                        yield self._moved(waiting.pop(), begin, number)
-                    yield self._moved(frame, begin, number)
                     last = begin + frame.time
                     if last >= self._seconds or self._stopped:
                         return
+                    while waiting and waiting[-1].end <= frame.time:
+                        yield self._moved(waiting.pop(), begin, number)
+                    yield self._moved(frame, begin, number)
             begin = last + FRAME_SECONDS
             number += len(self._speech)
 

@@ -74,6 +74,12 @@ class Compute:
             self._schedule.put(key, item, self._clock())
             self._changed.notify()
 
+    def hush(self, key: Key, hushed: bool) -> None:
+        """Somebody has fallen silent, or not: a pause is about to be told, or not."""
+        with self._changed:
+            self._schedule.hush(key, hushed)
+            self._changed.notify()
+
     def leave(self, key: Key) -> None:
         """Somebody leaves, after what waits of them is done: `done` is told of `Leave`."""
         with self._changed:

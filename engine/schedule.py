@@ -36,6 +36,8 @@ WORTHWHILE = 3
 """... and at least: four take the DenseNet less than twice the time of one ..."""
 PATIENCE = 0.2
 """... unless one has waited for so many seconds."""
+HOLD = 0.5
+"""Seconds that pictures and windows wait at most for who has fallen silent."""
 NEWS_DELAY = 0.5
 """Seconds that news of an utterance lets other work go first."""
 
@@ -97,6 +99,7 @@ class _Seat:
     ended: deque[tuple[float, Utterance]] = field(default_factory=deque)
     so_far: tuple[float, SoFar] | None = None
     leaving: bool = False
+    hushed: bool = False
     resumptions: int = 0
     served: float = -math.inf
     lost_pictures: int = 0
@@ -117,9 +120,13 @@ class Schedule:
         """Somebody takes part; with `lossless` nothing of theirs is ever dropped."""
         self._seats[key] = _Seat(lossless)
 
+    def hush(self, key: Key, hushed: bool) -> None:
+        """Somebody has fallen silent, or not: a pause is about to be told, or not."""
+        self._seats[key].hushed = hushed
+
     def leave(self, key: Key) -> None:
         """Somebody leaves, after what waits of them is done."""
-        self._seats[key].leaving = True
+        self._seats[key].leaving, self._seats[key].hushed = True, False
 
     def discard(self, key: Key) -> None:
         """Drop somebody with all that waits of them."""
@@ -222,7 +229,10 @@ class Schedule:
         return self._take_piece(now) or self._take_leave()
 
     def _take_piece(self, now: float) -> Job | None:
-        """Pictures, a window of sound or news, first come first served."""
+        """Pictures, a window of sound or news, first come first served.
+
+        While somebody has just fallen silent nothing is begun, so that they can be tried at once.
+        """
         waiting: list[tuple[float, int, Key]] = []
         enough = self.depth("frames") >= WORTHWHILE
         for key, seat in self._seats.items():
@@ -235,7 +245,9 @@ class Schedule:
                 waiting.append((seat.so_far[0] + NEWS_DELAY, 2, key))
         if not waiting:
             return None
-        _, kind, key = min(waiting)
+        since, kind, key = min(waiting)
+        if now - since < HOLD and any(seat.hushed for seat in self._seats.values()):
+            return None
         if kind == 0:
             return self._look()
         return Listen(key, self._seats[key].windows.popleft()[1]) if kind == 1 else self._try(key)

@@ -179,6 +179,11 @@ class UtteranceCutter:
         work, self._work = self._work, []
         return work
 
+    @property
+    def is_hushed(self) -> bool:
+        """Whether the open utterance has just fallen silent, and a pause is about to be told."""
+        return self._open is not None and self._segmenter.silence > 0 and not self._told_pause
+
     def silence_after(self, utterance: Utterance) -> float:
         """Seconds of sound that arrived after the last speech of an utterance that ended."""
         voiced = utterance.end - self._segmenter.config.post_roll_seconds

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine.schedule import (
     BATCH,
+    HOLD,
     MAX_PICTURES,
     MAX_UTTERANCES,
     NEWS_DELAY,
@@ -254,3 +255,18 @@ def test_what_is_being_recognised_may_become_worthless() -> None:
     assert isinstance(ended, Recognize)
     line.put("b", said(2), 2.0)
     assert line.is_wanted(ended)
+
+
+def test_who_falls_silent_is_waited_for() -> None:
+    """Nothing is begun that a try would have to wait for; but pictures do not wait for long."""
+    line = schedule("a", "b")
+    line.put("b", window(), 10.0)
+    line.hush("a", True)
+    assert line.take(10.0) is None
+    line.put("a", so_far(paused=True), 10.1)
+    assert isinstance(line.take(10.1), Recognize)
+    assert line.take(10.1) is None
+    assert isinstance(line.take(10.01 + HOLD), Listen)
+    line.put("b", window(), 20.0)
+    line.hush("a", False)
+    assert isinstance(line.take(20.0), Listen)

@@ -422,3 +422,17 @@ def test_looking_ahead_changes_no_utterance(
     assert seen == sorted(set(seen))
     for one in ended:
         assert any(one.start - SCREEN_SECONDS <= time < one.end for time in seen)
+
+
+def test_a_hush_is_known_before_the_pause_is_told() -> None:
+    """From the first silent window to the pause, and never while nobody speaks."""
+    cutter = _cutter(ahead=PLAN)
+    hushed = []
+    for chunk in _speech((1.0, 2.0), until=4.0):
+        cutter.push(chunk)
+        told = [one for one in cutter.take_work() if isinstance(one, SoFar)]
+        if cutter.is_hushed:
+            hushed.append(chunk.end)
+            assert not told
+    assert hushed
+    assert 2.0 < hushed[0] <= hushed[-1] < 2.0 + PLAN.pause_seconds + 0.04
