@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import DynamicCache
 
+from engine.model.attention import GROUPED, attention_mask
 from engine.model.prompt import AUDIO, VIDEO, Prompt
-from engine.model.visibility import attention_mask
 
 if TYPE_CHECKING:
     from engine.model.model import EmotionModel, TurnInputs
@@ -45,6 +45,7 @@ class DialogueReader:
     def __init__(self, model: EmotionModel) -> None:
         """Nothing is read yet."""
         self._model = model
+        model.llm.set_attn_implementation(GROUPED)
         self.forget()
 
     def forget(self) -> None:

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
+from engine.model.attention import attention_mask
 from engine.model.model import EmotionModel, TurnInputs
 from engine.model.prompt import AUDIO_PLACEHOLDER, VIDEO_PLACEHOLDER
-from engine.model.visibility import attention_mask
 from training.clips.trainable import TrainableClips
 from training.learning.sequences import AnySequence, DescribedSequence, TrainingSequence
 
