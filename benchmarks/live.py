@@ -432,16 +432,18 @@ def show(console: Console, figures: Sequence[Figures]) -> None:
         name = "end of speech to event" if stage == "total" else stage
         table.add_row(name, *cells, style="bold" if stage == "total" else "")
     table.add_section()
-    for name, value in (
-        ("utterances", lambda one: f"{one.utterances}"),
-        ("partial events", lambda one: f"{one.partials}"),
-        ("pictures a second, each", lambda one: f"{one.pictures_per_second:.1f}"),
-        ("dropped", lambda one: ", ".join(f"{n} {k}" for k, n in one.dropped.items()) or "0"),
-        ("degraded events", lambda one: f"{one.degraded}"),
-        ("RSS, MB", lambda one: f"{one.rss_mb:.0f}"),
-        ("cores busy", lambda one: f"{one.cpu_cores:.2f}"),
-    ):
-        table.add_row(name, *(value(one) for one in figures))
+    for name, values in {
+        "utterances": [f"{one.utterances}" for one in figures],
+        "partial events": [f"{one.partials}" for one in figures],
+        "pictures a second, each": [f"{one.pictures_per_second:.1f}" for one in figures],
+        "dropped": [
+            ", ".join(f"{n} {k}" for k, n in one.dropped.items()) or "0" for one in figures
+        ],
+        "degraded events": [f"{one.degraded}" for one in figures],
+        "RSS, MB": [f"{one.rss_mb:.0f}" for one in figures],
+        "cores busy": [f"{one.cpu_cores:.2f}" for one in figures],
+    }.items():
+        table.add_row(name, *values)
     console.print(table)
 
 

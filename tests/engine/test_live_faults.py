@@ -252,7 +252,7 @@ async def test_after_overload_it_recovers() -> None:
     async def breathe(now: float) -> None:
         if now > 15.0:  # from here on the source waits for the compute
             eyes._seconds = 0.0
-            while counted(vitals, "bemerc_queue_depth", "frames") > 2:  # noqa: ASYNC110
+            while counted(vitals, "bemerc_queue_depth", "frames") > 2:
                 clock.now += 0.01
                 await asyncio.sleep(0.001)
 
