@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.shedding import FULL_RATE, LEAST_RATE, FrameRate
+from engine.shedding import FULL_RATE, LATE_SECONDS, LEAST_RATE, FrameRate
 
 
 def test_it_falls_fast_and_comes_back_slowly() -> None:
@@ -13,7 +13,7 @@ def test_it_falls_fast_and_comes_back_slowly() -> None:
     rate = FrameRate()
     assert not rate.lowered
     for second in range(2):
-        rate.update(1.0, second)
+        rate.update(2 * LATE_SECONDS, second)
     assert rate.rate == FULL_RATE / 4
     assert rate.lowered
     for second in range(2, 12):
