@@ -30,7 +30,7 @@ WINDOWS = {
     "30 s": (30.0, 30.0),
     "+ 1 s": (1.0, 0.0),
     "+ 2 s": (2.0, 0.0),
-    "+ 5 s, at least 8 s": (transcriber.SILENCE_SECONDS, transcriber.LEAST_SECONDS),
+    "as the engine's": (transcriber.SILENCE_SECONDS, transcriber.LEAST_SECONDS),
 }
 """Silence after the utterance and least length."""
 

@@ -23,9 +23,9 @@ from stream.media import SAMPLE_RATE, Samples
 
 WINDOW_SECONDS = 30.0
 """Longest window, and most that is read of an utterance."""
-SILENCE_SECONDS = 6.0
+SILENCE_SECONDS = 8.0
 """Empty window after an utterance."""
-LEAST_SECONDS = 8.0
+LEAST_SECONDS = 10.0
 """Shortest window."""
 FRAMES_PER_SECOND = 100
 TOKENS_PER_SECOND = 12
@@ -97,11 +97,12 @@ class Transcriber:
         frames = 2 * round(window * FRAMES_PER_SECOND / 2)
         padded = np.zeros((1, len(features), frames), np.float32)
         padded[0, :, : features.shape[1]] = features[:, :frames]
+        limit = 16 + round(TOKENS_PER_SECOND * min(seconds, window))
         (found,) = self._model.model.generate(
             self._model.encode(padded),
             [self._prompt],
             beam_size=1,
-            max_length=len(self._prompt) + 16 + round(TOKENS_PER_SECOND * min(seconds, window)),
+            max_length=len(self._prompt) + limit,
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
@@ -110,7 +111,8 @@ class Transcriber:
         ids = found.sequences_ids[0]
         text = " ".join(self._tokenizer.decode(ids).split())
         # The end is a token, too.
-        return _Heard(text, found.no_speech_prob, found.scores[0] * len(ids) / (len(ids) + 1))
+        probability = found.scores[0] * len(ids) / (len(ids) + 1)
+        return _Heard(text, found.no_speech_prob, probability, endless=len(ids) >= limit)
 
 
 @dataclass(frozen=True)
@@ -119,12 +121,15 @@ class _Heard:
     no_speech: float
     log_probability: float
     """Mean of a token."""
+    endless: bool
+    """Whether it had to be cut off."""
 
     @property
     def repeats(self) -> bool:
         """Whether the decoder was caught in a loop."""
         encoded = self.text.encode()
-        return bool(encoded) and len(encoded) / len(zlib.compress(encoded)) > MAX_COMPRESSION
+        compression = len(encoded) / len(zlib.compress(encoded)) if encoded else 0.0
+        return self.endless or compression > MAX_COMPRESSION
 
     @property
     def was_said(self) -> bool:
