@@ -219,7 +219,6 @@ class Engine:
             await self._queue(seat, cutter.flush())
         finally:
             self._compute.leave(key)
-            seat.closing = True
         await seat.left.wait()
         return RunSummary(
             utterances=seat.recognized,
@@ -268,7 +267,7 @@ class Engine:
 
     def _explained(self, seat: _Seat, utterance: Utterance) -> Utterance:
         """With the reasons why its media is worse than it could be."""
-        reasons = list(getattr(seat.source, "trouble", ()))
+        reasons = list(seat.source.trouble)
         if seat.rate.lowered:
             reasons.append(f"fewer pictures looked at: {seat.rate.rate:.0f} a second")
         return replace(utterance, degraded=(*utterance.degraded, *reasons))
@@ -413,7 +412,6 @@ class _Seat:
     rate: FrameRate = field(default_factory=FrameRate)
     room: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
-    closing: bool = False
     hushed: bool = False
     """Whether they have just fallen silent."""
     paused: bool = False

@@ -116,12 +116,11 @@ class _Senses:
         """The face of who was largest so far, if it is in the frame."""
         faces = self.follow(frame) if self.follow else ()
         for face in faces:
-            weight = face.box.area * face.score
-            self.weights[face.person] = self.weights.get(face.person, 0.0) + weight
+            self.weights[face.person] = self.weights.get(face.person, 0.0) + face.weight
         main = max(self.weights, key=self.weights.__getitem__, default=0)
         found = next((face for face in faces if face.person == main), None)
         # Whoever left must not be waited for: the largest of those in sight is the participant.
-        return found or max(faces, key=lambda face: face.box.area * face.score, default=None)
+        return found or max(faces, key=lambda face: face.weight, default=None)
 
     def all_faces(self, frame: VideoFrame) -> Sequence[TrackedFace]:
         """Everybody in the frame."""

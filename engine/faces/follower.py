@@ -62,6 +62,11 @@ class TrackedFace:
     time: float
     """Media seconds of the frame."""
 
+    @property
+    def weight(self) -> float:
+        """Area times score: who weighs most over some frames is the main person."""
+        return self.box.area * self.score
+
 
 class FaceFollower:
     """Follows the faces of one camera. Not for several threads at once.

@@ -78,7 +78,7 @@ def main_person(sightings: Iterable[TrackedFace]) -> int | None:
     """
     weights: defaultdict[int, float] = defaultdict(float)
     for face in sightings:
-        weights[face.person] += face.box.area * face.score
+        weights[face.person] += face.weight
     return max(sorted(weights), key=weights.__getitem__, default=None)
 
 

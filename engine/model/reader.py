@@ -60,7 +60,7 @@ class DialogueReader:
 
         Args:
             history: The turns that the next one is read after, already cut to the context.
-            variants: One or more.
+            variants: None where the history alone is to be read.
         """
         try:
             return self._read(tuple(history), variants)
@@ -70,11 +70,7 @@ class DialogueReader:
 
     def prepare(self, history: Sequence[TurnInputs]) -> None:
         """Read a history before there is a next turn, so that this costs nothing then."""
-        try:
-            self._read(tuple(history), ())
-        except BaseException:
-            self.forget()
-            raise
+        self(history, ())
 
     def _read(self, history: tuple[TurnInputs, ...], variants: Sequence[TurnInputs]) -> Tensor:
         model, prompt = self._model, self._model.prompt
@@ -101,8 +97,9 @@ class DialogueReader:
             model.embed([own], [[turn]])[:, count:]
             for own, turn, count in zip(branches, variants, shared, strict=True)
         ]
+        none = torch.empty(0, len(model.spec.labels))
         if not parts:
-            return torch.empty(0, len(model.spec.labels))  # read already
+            return none  # read already
         start = known + len(new.ids)
         visible, positions = _branching(known, len(new.ids), lengths, shared)
         hidden = model.llm.get_decoder()(
@@ -115,9 +112,9 @@ class DialogueReader:
         self._turns = (*history, *variants[:1])
         self.cached_tokens = start + sum(lengths[:1])
         self._crop(sum(lengths[1:]))
-        cues = len(new.ids) + np.cumsum(lengths, dtype=np.int64) - 1
         if not variants:
-            return torch.empty(0, len(model.spec.labels))
+            return none
+        cues = len(new.ids) + np.cumsum(lengths) - 1
         return model.score(hidden[torch.from_numpy(cues)], variants)
 
     def _keep_common(self, history: tuple[TurnInputs, ...]) -> int:

@@ -217,9 +217,8 @@ class Recognizer:
                     found.append(Look(frame.time))
                     continue
                 crop = cut_face(frame.image, face, spec.size, framing)
-                weight = face.box.area * face.score
                 found.append(
-                    Look(frame.time, None, None, face.person, face.box, crop.quality, weight)
+                    Look(frame.time, None, None, face.person, face.box, crop.quality, face.weight)
                 )
                 images.append(crop.image)
         if not images:
