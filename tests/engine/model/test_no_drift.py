@@ -160,6 +160,7 @@ class Live:
 def live(tiny_recognizer: Recognizer) -> Live:
     """The same dialogue, one utterance after the other, as the engine does it."""
     model = tiny_recognizer.model
+    tiny_recognizer.forget("")  # other tests have read with it
     embed, embedded, read, cues, firsts = model.embed, [], [], [], []
 
     def note(prompts: Sequence[Prompt], dialogues: Any) -> torch.Tensor:
