@@ -21,6 +21,7 @@ from stream.media import Utterance, VideoFrame
 
 if TYPE_CHECKING:
     from engine.model.perceived import Perceived
+    from engine.model.recognizer import Words
     from engine.perception import Perception
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Recognizer(Protocol):
         history: Sequence[Turn],
         perceived: Perceived | None = None,
         dialogue: str = "",
-        words: Callable[[], str | None] | None = None,
+        words: Words | None = None,
         contributions: bool = True,
     ) -> Recognition:
         """The emotion expressed in `utterance`, after the turns of `history`.
@@ -95,6 +96,8 @@ class _Heard:
     """An utterance whose words are perhaps still being recognised."""
 
     as_given: Utterance
+    still_wanted: Callable[[], bool]
+    """Whether they are worth waiting for."""
     listening: Future[Utterance] | None = None
     latency_ms: dict[str, float] = field(default_factory=dict)
 
@@ -102,6 +105,21 @@ class _Heard:
     def utterance(self) -> Utterance:
         """With its words; waits for them."""
         return self.as_given if self.listening is None else self.listening.result()
+
+    def done(self) -> bool:
+        """Whether the words need not be waited for."""
+        return self.listening is None or self.listening.done()
+
+    def result(self) -> str | None:
+        """The words.
+
+        Raises:
+            NotWanted: They are no longer wanted.
+        """
+        while self.still_wanted():
+            if self.listening is None or wait([self.listening], POLL_SECONDS).done:
+                return self.utterance.text
+        raise NotWanted
 
 
 @dataclass
@@ -172,13 +190,14 @@ class Worker:
         dialogue = self._dialogues[place.dialogue]
         dialogue.keys.add(place.key)
         tried = self._tried.pop(place.key, None)
-        recognized, heard = None, _Heard(utterance)
+        recognized = None
+        heard = _Heard(utterance, self.still_wanted if not final else lambda: True)
         try:
             if tried is not None and _same(tried, utterance, dialogue.turns):
                 recognized = _ended(tried, utterance)
             else:
-                heard = self._listen(utterance)
-                recognized = self._recognize(place, heard, dialogue, final=final)
+                self._listen(heard)
+                recognized = self._recognize(place, heard, dialogue)
         finally:
             if final:
                 self._remember(dialogue, heard.utterance, recognized)
@@ -204,9 +223,7 @@ class Worker:
             del self._dialogues[place.dialogue]
             self._recognizer.forget(place.dialogue)
 
-    def _recognize(
-        self, place: Place, heard: _Heard, dialogue: _Dialogue, *, final: bool
-    ) -> Recognized:
+    def _recognize(self, place: Place, heard: _Heard, dialogue: _Dialogue) -> Recognized:
         perceived = None
         if self._perception is not None:
             perceived = self._perception.perceived(place.key, heard.as_given, place.face)
@@ -215,26 +232,15 @@ class Worker:
             tuple(dialogue.history),
             perceived,
             place.dialogue,
-            lambda: self._words(heard, final),
+            heard,
             self.tells_contributions,
         )
         return Recognized(heard.utterance, recognition, dialogue.turns, dict(heard.latency_ms))
 
-    def _words(self, heard: _Heard, final: bool) -> str | None:
-        """Wait for the words of an utterance, if it has not ended as long as it is wanted."""
-        while not final:
-            if not self.still_wanted():
-                raise NotWanted
-            if heard.listening is None or wait([heard.listening], POLL_SECONDS).done:
-                break
-        return heard.utterance.text
-
-    def _listen(self, utterance: Utterance) -> _Heard:
+    def _listen(self, heard: _Heard) -> None:
         """Begin to recognise the words of an utterance."""
-        heard = _Heard(utterance)
         if self._transcribe is not None:
             heard.listening = self._listening.submit(self._with_words, heard, self._transcribe)
-        return heard
 
     def _with_words(self, heard: _Heard, transcribe: Transcribe) -> Utterance:
         """Without its words an utterance still has a voice and a face."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -45,6 +45,18 @@ MAX_DIALOGUES = 8
 """Whose reading is kept, some 50 MB each where the context is full; of more, the latest."""
 NEXT_TURN_TOKENS = 96
 """Room that is made for a turn before it comes: more than most take."""
+
+
+class Words(Protocol):
+    """The words of an utterance, which are perhaps still being recognised."""
+
+    def done(self) -> bool:
+        """Whether they need not be waited for."""
+        ...
+
+    def result(self) -> str | None:
+        """Wait for them; None where there are none."""
+        ...
 
 
 class Recognizer:
@@ -134,7 +146,7 @@ class Recognizer:
         history: Sequence[Turn],
         perceived: Perceived | None = None,
         dialogue: str = "",
-        words: Callable[[], str | None] | None = None,
+        words: Words | None = None,
         contributions: bool = True,
     ) -> Recognition:
         """The emotion expressed in an utterance, given the turns before it.
@@ -144,8 +156,8 @@ class Recognizer:
             history: The dialogue so far.
             perceived: What is computed of the utterance already.
             dialogue: Names the dialogue; each keeps what was read of it.
-            words: Asked for the text when voice and pictures are encoded, so that it can be
-                recognised meanwhile; None to take that of the utterance.
+            words: Asked for the text as late as can be, so that it can be recognised meanwhile;
+                None to take that of the utterance.
             contributions: Whether to tell what each modality brings, which takes the LLM about
                 twice the time.
         """
@@ -160,7 +172,10 @@ class Recognizer:
         else:
             looks = of_participant(perceived.looks)
         turn = self._add_video(turn, looks, absent, quality, latency)
-        text = clean_text(utterance.text if words is None else words())
+        if words is not None and not words.done():
+            with _timed(latency, "llm"):
+                self._begin(turn, history, dialogue, contributions)
+        text = clean_text(utterance.text if words is None else words.result())
         if text:
             quality["text"] = 1.0
         else:
@@ -275,6 +290,15 @@ class Recognizer:
         if len(self._readers) > MAX_DIALOGUES:
             self._readers.popitem(last=False)
         return reader
+
+    @torch.inference_mode()
+    def _begin(
+        self, turn: TurnInputs, history: Sequence[Turn], dialogue: str, contributions: bool
+    ) -> None:
+        """Read voice and pictures of a turn while its words are still being recognised."""
+        used = used_modalities(turn) if contributions else ()
+        variants = [turn, *(without(turn, name) for name in used)]
+        self._reader(dialogue).begin(self._keep(history, turn), variants)
 
     def _score(
         self,

@@ -18,6 +18,7 @@ from training.smoke import Smoke
 
 CLOSE = {"atol": 1e-4, "rtol": 0.0}
 NAMES = ("Ann", "Ben", "Cem")
+SENSES = ("audio", "video")
 
 
 @pytest.fixture(scope="module")
@@ -130,16 +131,15 @@ def test_a_history_that_went_another_way(model: EmotionModel, spec: ModelSpec) -
 
 
 @torch.inference_mode()
-def test_a_failure_leaves_nothing_behind(
-    model: EmotionModel, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_leaves_nothing_behind(model: EmotionModel, spec: ModelSpec) -> None:
     """A half-filled cache is thrown away, and the next turn is right."""
     turns, reader = make_turns(spec, 4), DialogueReader(model)
     reader(turns[:2], [turns[2]])
-    with monkeypatch.context() as patched:
-        patched.setattr(EmotionModel, "score", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            reader(turns[:3], [turns[3]])
+    last = model.llm.get_decoder().layers[-1]
+    hook = last.register_forward_pre_hook(lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        reader(turns[:3], [turns[3]])
+    hook.remove()
     assert reader.cached_tokens == 0
     anew = DialogueReader(model)(turns[:3], [turns[3]])
     torch.testing.assert_close(reader(turns[:3], [turns[3]]), anew, **CLOSE)
@@ -160,3 +160,43 @@ def test_a_history_can_be_read_before_its_next_turn(model: EmotionModel, spec: M
     assert lengths[0] + len(lengths) - 1 <= counts[0] < sum(lengths)  # what is alike is read once
     assert len(counts) == 1
     torch.testing.assert_close(scores, expected, **CLOSE)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("words", ["oh really", None])
+def test_voice_and_pictures_can_be_read_before_the_words(
+    model: EmotionModel, spec: ModelSpec, words: str | None
+) -> None:
+    """Then the words cost their own tokens alone, whether there are any or not."""
+    turns = make_turns(spec, 6)
+    turn = random_turn(spec, 9, "Ben", words, windows=3)
+    variants = variants_of(turn) if words else variants_of(turn)[:1]
+    expected = DialogueReader(model)(turns[:5], variants)
+    reader = DialogueReader(model)
+    reader.prepare(turns[:5])
+    for other in (turns[5], turn):  # what was begun and not gone on with leaves no trace
+        wordless = without(other, "text")
+        reader.begin(turns[:5], [wordless, *(without(wordless, name) for name in SENSES)])
+    with tokens_read(model) as counts:
+        scores = reader(turns[:5], variants)
+    left = [
+        model.prompt.turn_length(one.shape) - 1 - len(model.prompt.opening(NAMES, one.shape))
+        for one in variants
+        if one.text
+    ]
+    assert counts == ([sum(left)] if words else [])
+    torch.testing.assert_close(scores, expected, **CLOSE)
+
+
+@torch.inference_mode()
+def test_what_was_scored_is_not_read_again(model: EmotionModel, spec: ModelSpec) -> None:
+    """The same question, and the history that it becomes."""
+    turns, reader = make_turns(spec, 4), DialogueReader(model)
+    expected = reader(turns[:3], variants_of(turns[3]))
+    with tokens_read(model) as counts:
+        again = reader(turns[:3], variants_of(turns[3]))
+    assert not counts
+    torch.testing.assert_close(again, expected)
+    with tokens_read(model) as counts:
+        reader.prepare(turns)
+    assert counts == [len(model.prompt.line_end)]
