@@ -185,7 +185,6 @@ class Compute:
         elif isinstance(job, Recognize):
             if job.pictures:
                 worker.see([(job.key, frame) for frame in job.pictures])
-            worker.tells_contributions = job.final or job.paused
             worker.still_wanted = functools.partial(self._is_wanted, job)
             yield from worker.turns(self._places[job.key], job.utterance, final=job.final)
         else:

@@ -21,7 +21,6 @@ from stream.media import Utterance, VideoFrame
 
 if TYPE_CHECKING:
     from engine.model.perceived import Perceived
-    from engine.model.recognizer import Words
     from engine.perception import Perception
 
 logger = logging.getLogger(__name__)
@@ -45,8 +44,7 @@ class Recognizer(Protocol):
         history: Sequence[Turn],
         perceived: Perceived | None = None,
         dialogue: str = "",
-        words: Words | None = None,
-        contributions: bool = True,
+        words: Callable[[], str | None] | None = None,
     ) -> Recognition:
         """The emotion expressed in `utterance`, after the turns of `history`.
 
@@ -96,8 +94,6 @@ class _Heard:
     """An utterance whose words are perhaps still being recognised."""
 
     as_given: Utterance
-    still_wanted: Callable[[], bool]
-    """Whether they are worth waiting for."""
     listening: Future[Utterance] | None = None
     latency_ms: dict[str, float] = field(default_factory=dict)
 
@@ -105,21 +101,6 @@ class _Heard:
     def utterance(self) -> Utterance:
         """With its words; waits for them."""
         return self.as_given if self.listening is None else self.listening.result()
-
-    def done(self) -> bool:
-        """Whether the words need not be waited for."""
-        return self.listening is None or self.listening.done()
-
-    def result(self) -> str | None:
-        """The words.
-
-        Raises:
-            NotWanted: They are no longer wanted.
-        """
-        while self.still_wanted():
-            if self.listening is None or wait([self.listening], POLL_SECONDS).done:
-                return self.utterance.text
-        raise NotWanted
 
 
 @dataclass
@@ -155,8 +136,6 @@ class Worker:
         self._clock = clock
         self.still_wanted: Callable[[], bool] = lambda: True
         """Asked before the dear part of an utterance that has not ended."""
-        self.tells_contributions = True
-        """Whether results say what each modality brings; mere news does without."""
         # Words are recognised beside voice and pictures, on a core of their own if there is one.
         self._listening = ThreadPoolExecutor(1, "words")
         self._dialogues: defaultdict[str, _Dialogue] = defaultdict(_Dialogue)
@@ -190,14 +169,13 @@ class Worker:
         dialogue = self._dialogues[place.dialogue]
         dialogue.keys.add(place.key)
         tried = self._tried.pop(place.key, None)
-        recognized = None
-        heard = _Heard(utterance, self.still_wanted if not final else lambda: True)
+        recognized, heard = None, _Heard(utterance)
         try:
             if tried is not None and _same(tried, utterance, dialogue.turns):
                 recognized = _ended(tried, utterance)
             else:
-                self._listen(heard)
-                recognized = self._recognize(place, heard, dialogue)
+                heard = self._listen(utterance)
+                recognized = self._recognize(place, heard, dialogue, final=final)
         finally:
             if final:
                 self._remember(dialogue, heard.utterance, recognized)
@@ -223,7 +201,9 @@ class Worker:
             del self._dialogues[place.dialogue]
             self._recognizer.forget(place.dialogue)
 
-    def _recognize(self, place: Place, heard: _Heard, dialogue: _Dialogue) -> Recognized:
+    def _recognize(
+        self, place: Place, heard: _Heard, dialogue: _Dialogue, *, final: bool
+    ) -> Recognized:
         perceived = None
         if self._perception is not None:
             perceived = self._perception.perceived(place.key, heard.as_given, place.face)
@@ -232,15 +212,25 @@ class Worker:
             tuple(dialogue.history),
             perceived,
             place.dialogue,
-            heard,
-            self.tells_contributions,
+            lambda: self._words(heard, final),
         )
         return Recognized(heard.utterance, recognition, dialogue.turns, dict(heard.latency_ms))
 
-    def _listen(self, heard: _Heard) -> None:
+    def _words(self, heard: _Heard, final: bool) -> str | None:
+        """Wait for the words of an utterance, if it has not ended as long as it is wanted."""
+        while not final:
+            if not self.still_wanted():
+                raise NotWanted
+            if heard.listening is None or wait([heard.listening], POLL_SECONDS).done:
+                break
+        return heard.utterance.text
+
+    def _listen(self, utterance: Utterance) -> _Heard:
         """Begin to recognise the words of an utterance."""
+        heard = _Heard(utterance)
         if self._transcribe is not None:
             heard.listening = self._listening.submit(self._with_words, heard, self._transcribe)
+        return heard
 
     def _with_words(self, heard: _Heard, transcribe: Transcribe) -> Utterance:
         """Without its words an utterance still has a voice and a face."""

@@ -61,7 +61,7 @@ class WorkPlan:
     """Length of a window of sound."""
     hop_seconds: float
     """Distance between the starts of two windows; the first is the utterance's."""
-    pause_seconds: float = 0.09
+    pause_seconds: float = 0.06
     """Silence after which the utterance may be over: long before it surely is. At least the
     post-roll: else the end that is tried is not the one that it has."""
     partial_seconds: float = 2.0

@@ -3,9 +3,9 @@
 What was read is a tree: a path from its root is the beginning of a dialogue, and every token
 sees the tokens of its own path alone, exactly as if there were no others.
 
-    instruction - turn 1 - ... - turn n -+- video audio -+- words cue
-                                         |               +- no words, cue
-                                         +- video, no audio - words cue
+    instruction - turn 1 - ... - turn n - video audio -+- words -+- cue
+                                                       |         +- cue that sees no audio
+                                                       +- no words - cue
 
 Keys and values stay in the LLM's cache, a slot for each token in the order of reading, which
 need not be the order of a path: where a token stands is told by its depth.
@@ -47,6 +47,10 @@ class Line:
     """Of the prompt; negative where an embedding is filled in."""
     turn: TurnInputs | None = None
     """Fills them."""
+    unseen: int | None = None
+    """Id of tokens of this line that its last ones do not see: `AUDIO` or `VIDEO` ..."""
+    last: int = 0
+    """... and how many these are."""
 
     @cached_property
     def keys(self) -> list[Hashable]:
@@ -55,7 +59,10 @@ class Line:
             return list(self.ids)
         filling = {VIDEO: (VIDEO, id(self.turn.video)), AUDIO: (AUDIO, id(self.turn.audio))}
         rows = {VIDEO: itertools.count(), AUDIO: itertools.count()}
-        return [(*filling[one], next(rows[one])) if one in rows else one for one in self.ids]
+        keys = [(*filling[one], next(rows[one])) if one in rows else one for one in self.ids]
+        if self.unseen is None:
+            return keys
+        return [*keys[: -self.last], *((one, "sees no", self.unseen) for one in keys[-self.last :])]
 
 
 class PathCache:
@@ -136,12 +143,20 @@ class PathCache:
         if wanted_from is not None and len(found) == len(keys):
             if found[-1] < wanted_from and found[-1] not in self._states:
                 found.pop()
-        slot = found[-1] if found else slot
         if len(found) < len(keys):
             parts.append(self._embed(lines, len(found)))
+        path = [slot, *found]
         for key in keys[len(found) :]:
-            slot = self._add(key, slot)
-        return slot
+            path.append(self._add(key, path[-1]))
+        if len(found) < len(keys) and lines[0].unseen is not None:
+            self._hide(lines[0], path[1:], len(found))
+        return path[-1]
+
+    def _hide(self, line: Line, slots: Sequence[int], known: int) -> None:
+        """Let the last tokens of a line not see some of it."""
+        hidden = [slot for slot, one in zip(slots, line.ids, strict=True) if one == line.unseen]
+        for slot in slots[max(known, len(slots) - line.last) :]:
+            self._sees[slot, hidden] = False
 
     def _add(self, key: Hashable, before: int) -> int:
         """Give a slot to the token after another; returns it."""

@@ -127,6 +127,11 @@ class PromptBuilder:
         self.instruction: list[int] = list(tokenizer(spec.instruction).input_ids)
         self._behaviour_instruction = list(tokenizer(spec.behaviour_instruction).input_ids)
 
+    @property
+    def cue_length(self) -> int:
+        """Tokens of the cue."""
+        return len(self._cue)
+
     def label_ids(self, labels: Sequence[str]) -> list[int]:
         """The token that stands for each label: the one after the cue when it is written there.
 
@@ -187,15 +192,6 @@ class PromptBuilder:
             for turn, letter in zip(turns, letters, strict=True)
         ]
 
-    def opening(self, speakers: Sequence[str], turn: TurnShape) -> list[int]:
-        """Ids that the line of a turn begins with, up to its words.
-
-        Args:
-            speakers: Of the turns before it.
-            turn: Its words, if they are known, make no difference.
-        """
-        return self._opening(turn, _letters([*speakers, turn.speaker])[-1])
-
     def history_length(self, turns: Sequence[TurnShape]) -> int:
         """Length of the part of a prompt before the next turn."""
         return len(self.instruction) + sum(self.turn_length(turn) for turn in turns)
@@ -235,17 +231,14 @@ class PromptBuilder:
         return len(self.lines((), [turn])[0])
 
     def _turn(self, turn: TurnShape, letter: str) -> list[int]:
-        text = clean_text(turn.text)
-        words = self._encode(f" {text}")[-self._spec.max_text_tokens :] if text else (NO_TEXT,)
-        return [*self._opening(turn, letter), *words, *self._cue]
-
-    def _opening(self, turn: TurnShape, letter: str) -> list[int]:
         video_slot, audio_slot = VIDEO, AUDIO
         if turn.placeholders:
             video_slot, audio_slot = VIDEO_PLACEHOLDER, AUDIO_PLACEHOLDER
         video = [video_slot] * turn.video_tokens or [NO_VIDEO]
         audio = [audio_slot] * turn.audio_tokens or [NO_AUDIO]
-        return [*self._encode(f"{letter}:"), *video, *audio]
+        text = clean_text(turn.text)
+        words = self._encode(f" {text}")[-self._spec.max_text_tokens :] if text else (NO_TEXT,)
+        return [*self._encode(f"{letter}:"), *video, *audio, *words, *self._cue]
 
     def _tokenize(self, text: str) -> tuple[int, ...]:
         """Ids of plain text; what is spelt like a special token is not read as one."""

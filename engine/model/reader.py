@@ -2,24 +2,28 @@
 
 The prompt is append-only (`engine.model.prompt`), so the keys and values of the turns before
 an utterance are those of the last time, and an utterance costs its own tokens only, however
-long the conversation is. Alternatives of a turn, with and without a modality, are read in one
-pass, and what they begin with alike once. Voice and pictures stand before the words, so they
-can be read while these are still being recognised.
+long the conversation is. Alternatives of a turn are read in one pass, and what they begin with
+alike once.
 
 Letters in shapes: n alternatives, E emotions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from engine.model.paths import Line, PathCache
+from engine.model.prompt import AUDIO, VIDEO
 
 if TYPE_CHECKING:
     from engine.model.model import EmotionModel, TurnInputs
+
+SLOTS = {"audio": AUDIO, "video": VIDEO}
+"""Ids of the tokens of the modalities that stand before the words."""
 
 
 class DialogueReader:
@@ -56,20 +60,33 @@ class DialogueReader:
         """Read a history before there is a next turn, so that this costs nothing then."""
         self._read(history, [])
 
-    def begin(self, history: Sequence[TurnInputs], variants: Sequence[TurnInputs]) -> None:
-        """Read what stands before the words of the next turn, which are not known yet.
+    def contrast(
+        self, history: Sequence[TurnInputs], turn: TurnInputs, without: Mapping[str, TurnInputs]
+    ) -> Tensor:
+        """Label scores of the next turn, then of what it is without each of some modalities.
+
+        Voice and pictures stand before the words, so without one of them all words would have
+        to be read anew, which takes as long as the turn itself. Instead the token at which the
+        label is scored is read anew, not seeing them (attention knockout, arXiv 2304.14767);
+        the words still know of them. `docs/evaluation.md` says how little that changes.
 
         Args:
-            history: As it will be given with the words.
-            variants: Alternatives of the turn, without words, the turn itself first: that is
-                read to its end, too, for there may be none.
+            history: The turns before it, already cut to the context.
+            turn: The turn.
+            without: By the name of a modality the turn that lacks it.
+
+        Returns:
+            (1 + n, E), in the order given.
         """
-        speakers = [turn.speaker for turn in history]
-        openings = [
-            Line(self._model.prompt.opening(speakers, variant.shape), variant)
-            for variant in variants
+        whole, cue = self._to_cue(history, turn), self._model.prompt.cue_length
+        lines = [
+            replace(whole, unseen=SLOTS[name], last=cue)
+            if name in SLOTS
+            else self._to_cue(history, other)
+            for name, other in without.items()
         ]
-        self._read(history, [*openings, self._to_cue(history, variants[0])])
+        states = self._read(history, [whole, *lines])
+        return self._model.score(states, [turn, *without.values()])
 
     def _read(self, history: Sequence[TurnInputs], branches: Sequence[Line]) -> Tensor:
         stem = [Line(self._model.prompt.instruction), *self._lines((), history)]

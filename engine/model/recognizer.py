@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,18 +45,6 @@ MAX_DIALOGUES = 8
 """Whose reading is kept, some 50 MB each where the context is full; of more, the latest."""
 NEXT_TURN_TOKENS = 96
 """Room that is made for a turn before it comes: more than most take."""
-
-
-class Words(Protocol):
-    """The words of an utterance, which are perhaps still being recognised."""
-
-    def done(self) -> bool:
-        """Whether they need not be waited for."""
-        ...
-
-    def result(self) -> str | None:
-        """Wait for them; None where there are none."""
-        ...
 
 
 class Recognizer:
@@ -146,8 +134,7 @@ class Recognizer:
         history: Sequence[Turn],
         perceived: Perceived | None = None,
         dialogue: str = "",
-        words: Words | None = None,
-        contributions: bool = True,
+        words: Callable[[], str | None] | None = None,
     ) -> Recognition:
         """The emotion expressed in an utterance, given the turns before it.
 
@@ -156,10 +143,8 @@ class Recognizer:
             history: The dialogue so far.
             perceived: What is computed of the utterance already.
             dialogue: Names the dialogue; each keeps what was read of it.
-            words: Asked for the text as late as can be, so that it can be recognised meanwhile;
-                None to take that of the utterance.
-            contributions: Whether to tell what each modality brings, which takes the LLM about
-                twice the time.
+            words: Asked for the text when voice and pictures are encoded, so that it can be
+                recognised meanwhile; None to take that of the utterance.
         """
         latency: dict[str, float] = {}
         absent: dict[str, str] = {}
@@ -172,10 +157,7 @@ class Recognizer:
         else:
             looks = of_participant(perceived.looks)
         turn = self._add_video(turn, looks, absent, quality, latency)
-        if words is not None and not words.done():
-            with _timed(latency, "llm"):
-                self._begin(turn, history, dialogue, contributions)
-        text = clean_text(utterance.text if words is None else words.result())
+        text = clean_text(utterance.text if words is None else words())
         if text:
             quality["text"] = 1.0
         else:
@@ -183,8 +165,8 @@ class Recognizer:
         turn = replace(turn, text=text or None)
         used = [name for name in ("text", "audio", "video") if name not in absent]
         with _timed(latency, "llm"):
-            told = used if contributions else []
-            probabilities = self._score(turn, told, self._keep(history, turn), dialogue)
+            apart = used if len(used) > 1 else ()
+            probabilities = self.predict(self._keep(history, turn), turn, apart, dialogue)
         full = dict(zip(self.labels, probabilities[0].tolist(), strict=True))
         winner = int(probabilities[0].argmax())
         return Recognition(
@@ -259,12 +241,22 @@ class Recognizer:
     def predict(
         self,
         history: Sequence[TurnInputs],
-        variants: Sequence[TurnInputs],
+        turn: TurnInputs,
+        apart: Sequence[str] = (),
         dialogue: str = "",
     ) -> Tensor:
-        """Calibrated probabilities (n, E) of variants of the next turn, the turn itself first."""
-        scores = self._reader(dialogue)(history, variants).cpu()
-        return self.calibration.probabilities(scores, [used_modalities(v) for v in variants])
+        """Calibrated probabilities (1 + n, E) of the next turn, then without each modality.
+
+        Args:
+            history: The turns before it, cut to the context.
+            turn: The turn.
+            apart: Names of n modalities.
+            dialogue: Names the dialogue.
+        """
+        others = {name: without(turn, name) for name in apart}
+        scores = self._reader(dialogue).contrast(history, turn, others).cpu()
+        modalities = [used_modalities(one) for one in (turn, *others.values())]
+        return self.calibration.probabilities(scores, modalities)
 
     @torch.inference_mode()
     def settle(self, history: Sequence[Turn], dialogue: str = "") -> list[Turn]:
@@ -290,28 +282,6 @@ class Recognizer:
         if len(self._readers) > MAX_DIALOGUES:
             self._readers.popitem(last=False)
         return reader
-
-    @torch.inference_mode()
-    def _begin(
-        self, turn: TurnInputs, history: Sequence[Turn], dialogue: str, contributions: bool
-    ) -> None:
-        """Read voice and pictures of a turn while its words are still being recognised."""
-        used = used_modalities(turn) if contributions else ()
-        variants = [turn, *(without(turn, name) for name in used)]
-        self._reader(dialogue).begin(self._keep(history, turn), variants)
-
-    def _score(
-        self,
-        turn: TurnInputs,
-        used: Sequence[str],
-        history: Sequence[TurnInputs],
-        dialogue: str,
-    ) -> Tensor:
-        """The turn itself, then the turn without each of some modalities, if they are several."""
-        variants = [turn]
-        if len(used) > 1:
-            variants += [without(turn, name) for name in used]
-        return self.predict(history, variants, dialogue)
 
     def _keep(self, history: Sequence[Turn], turn: TurnInputs) -> list[TurnInputs]:
         past = [one.inputs or TurnInputs(one.speaker, one.text) for one in history]

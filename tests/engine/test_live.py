@@ -21,7 +21,6 @@ from engine import live
 from engine.dialogue import Turn
 from engine.events import EmotionEvent, ModelInfo, build_event
 from engine.model.outputs import Recognition
-from engine.model.recognizer import Words
 from engine.perception import Perception
 from engine.schedule import MAX_UTTERANCES
 from engine.sinks import Sink
@@ -96,8 +95,7 @@ class Rule:
         history: Sequence[Turn],
         perceived: object = None,
         dialogue: str = "",
-        words: Words | None = None,
-        contributions: bool = True,
+        words: Callable[[], str | None] | None = None,
     ) -> Recognition:
         """Joy."""
         self.starts.append(utterance.start)

@@ -17,7 +17,6 @@ from engine import live
 from engine.dialogue import Turn
 from engine.events import EmotionEvent, ModelInfo, build_event
 from engine.model.outputs import Recognition
-from engine.model.recognizer import Words
 from engine.schedule import MAX_PICTURES, MAX_UTTERANCES
 from engine.shedding import FULL_RATE
 from engine.vitals import Vitals
@@ -102,8 +101,7 @@ class Joy:
         history: Sequence[Turn],
         perceived: Any = None,
         dialogue: str = "",
-        words: Words | None = None,
-        contributions: bool = True,
+        words: Callable[[], str | None] | None = None,
     ) -> Recognition:
         """Joy, from as many pictures as were looked at."""
         return Recognition({"joy": 1.0}, quality={"audio": 1.0}, pictures=len(perceived))

@@ -7,7 +7,7 @@ asked in one test.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from engine.behaviour import Behaviour
 from engine.dialogue import Turn
 from engine.model.outputs import Recognition
-from engine.model.recognizer import Words
 from engine.table import KEPT_FACES, UNSURE, Listener, Table, TableWorker
 from engine.voices import SpeakerGuess, VoiceEmbedding
 from engine.worker import Place, Recognized
@@ -213,11 +212,10 @@ class Joy:
         history: Sequence[Turn],
         perceived: Any = None,
         dialogue: str = "",
-        words: Words | None = None,
-        contributions: bool = True,
+        words: Callable[[], str | None] | None = None,
     ) -> Recognition:
         """Joy."""
-        utterance = utterance.with_text(words.result() if words else utterance.text)
+        utterance = utterance.with_text(words() if words else utterance.text)
         if utterance.text == "mumble":
             raise RuntimeError("not understood")
         self.heard.append((utterance, [turn.speaker for turn in history], perceived))

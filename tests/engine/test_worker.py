@@ -11,7 +11,6 @@ import pytest
 from engine.behaviour import Behaviour
 from engine.dialogue import Turn
 from engine.model.outputs import Recognition
-from engine.model.recognizer import Words
 from engine.worker import NotWanted, Place, Recognized, Worker
 from stream.media import Utterance
 
@@ -33,11 +32,10 @@ class Listener:
         history: Sequence[Turn],
         perceived: object = None,
         dialogue: str = "",
-        words: Words | None = None,
-        contributions: bool = True,
+        words: Callable[[], str | None] | None = None,
     ) -> Recognition:
         """Always neutral."""
-        text = words.result() if words else utterance.text
+        text = words() if words else utterance.text
         if text == "mumble":
             raise RuntimeError("not understood")
         self.heard.append((text, tuple(history)))

@@ -10,7 +10,9 @@ import pytest
 import torch
 from tiny_model import as_after_training, random_turn
 
+from engine.model.attention import attention_mask
 from engine.model.model import EmotionModel, TurnInputs
+from engine.model.prompt import AUDIO, VIDEO
 from engine.model.reader import DialogueReader
 from engine.model.recognizer import without
 from engine.model.spec import ModelSpec
@@ -18,7 +20,6 @@ from training.smoke import Smoke
 
 CLOSE = {"atol": 1e-4, "rtol": 0.0}
 NAMES = ("Ann", "Ben", "Cem")
-SENSES = ("audio", "video")
 
 
 @pytest.fixture(scope="module")
@@ -163,29 +164,30 @@ def test_a_history_can_be_read_before_its_next_turn(model: EmotionModel, spec: M
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("words", ["oh really", None])
-def test_voice_and_pictures_can_be_read_before_the_words(
-    model: EmotionModel, spec: ModelSpec, words: str | None
+def test_without_voice_or_pictures_only_the_cue_is_read_anew(
+    model: EmotionModel, spec: ModelSpec
 ) -> None:
-    """Then the words cost their own tokens alone, whether there are any or not."""
-    turns = make_turns(spec, 6)
-    turn = random_turn(spec, 9, "Ben", words, windows=3)
-    variants = variants_of(turn) if words else variants_of(turn)[:1]
-    expected = DialogueReader(model)(turns[:5], variants)
+    """It does not see them; the words do, and without words the turn is another."""
+    past, turn = make_turns(spec, 3), random_turn(spec, 9, "Ben", "oh really", windows=3)
+    others = {name: without(turn, name) for name in ("text", "audio", "video")}
     reader = DialogueReader(model)
-    reader.prepare(turns[:5])
-    for other in (turns[5], turn):  # what was begun and not gone on with leaves no trace
-        wordless = without(other, "text")
-        reader.begin(turns[:5], [wordless, *(without(wordless, name) for name in SENSES)])
+    reader.prepare(past)
     with tokens_read(model) as counts:
-        scores = reader(turns[:5], variants)
-    left = [
-        model.prompt.turn_length(one.shape) - 1 - len(model.prompt.opening(NAMES, one.shape))
-        for one in variants
-        if one.text
-    ]
-    assert counts == ([sum(left)] if words else [])
-    torch.testing.assert_close(scores, expected, **CLOSE)
+        scores = reader.contrast(past, turn, others)
+    cue, own = model.prompt.cue_length, model.prompt.turn_length(turn.shape) - 1
+    assert counts == [own + (1 + cue) + 2 * cue]
+    torch.testing.assert_close(scores[:2], reader(past, [turn, others["text"]]), **CLOSE)
+    prompt = model.prompt.build([one.shape for one in (*past, turn)])
+    for row, (name, slot) in enumerate((("audio", AUDIO), ("video", VIDEO)), 2):
+        visible = torch.ones(1, len(prompt.ids), len(prompt.ids), dtype=torch.bool).tril()
+        line = torch.arange(len(prompt.ids)) >= len(prompt.ids) - own
+        visible[0, -cue:, line & torch.from_numpy(prompt.ids == slot)] = False
+        embeddings = model.embed([prompt], [[*past, turn]])
+        mask = attention_mask(visible, embeddings)
+        hidden = model.llm.get_decoder()(inputs_embeds=embeddings, attention_mask=mask)
+        expected = model.score(hidden.last_hidden_state[0, -1:], [others[name]])
+        torch.testing.assert_close(scores[row : row + 1], expected, **CLOSE)
+        assert not torch.allclose(scores[row], scores[0], atol=1e-3)
 
 
 @torch.inference_mode()

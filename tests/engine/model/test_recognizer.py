@@ -96,47 +96,13 @@ def test_a_contribution_is_what_the_winner_loses(tiny_recognizer: Recognizer) ->
     result = tiny_recognizer.recognize(utterance(talk_frames(24), spoken(2.0), "Oh really?"), [])
     assert result.inputs is not None
     winner = tiny_recognizer.labels.index(result.label)
-    for name, contribution in result.contributions.items():
-        (rest,) = tiny_recognizer.predict([], [without(result.inputs, name)])
-        expected = result.confidence - float(rest[winner])
-        assert contribution == pytest.approx(expected, abs=1e-4)
-
-
-class Late:
-    """Words that come when they are waited for."""
-
-    def __init__(self, text: str | None) -> None:
-        self.text, self.waited = text, False
-
-    def done(self) -> bool:
-        """Not before they are waited for."""
-        return self.waited
-
-    def result(self) -> str | None:
-        """Now they are."""
-        self.waited = True
-        return self.text
-
-
-@pytest.mark.parametrize("text", ["What a lovely day!", None])
-@pytest.mark.parametrize("contributions", [True, False])
-@pytest.mark.parametrize("audio", [True, False])
-def test_words_may_come_late(
-    tiny_recognizer: Recognizer, text: str | None, contributions: bool, audio: bool
-) -> None:
-    """What is read meanwhile changes nothing, also where no words come."""
-    said = utterance(talk_frames(24), spoken(2.0) if audio else None, text)
-    options = {"contributions": contributions, "dialogue": "late"}
-    expected = tiny_recognizer.recognize(said, [Turn("Ben", "Well?")], **options)  # type: ignore[arg-type]
-    tiny_recognizer.forget("late")
-    found = tiny_recognizer.recognize(
-        dataclasses.replace(said, text=None),
-        [Turn("Ben", "Well?")],
-        words=Late(text),
-        **options,  # type: ignore[arg-type]
-    )
-    assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
-    assert found.contributions == pytest.approx(expected.contributions, abs=1e-4)
+    names = list(result.contributions)
+    assert names == ["text", "audio", "video"]
+    _, *rest = tiny_recognizer.predict([], result.inputs, names)
+    for name, one in zip(names, rest, strict=True):
+        assert result.contributions[name] == pytest.approx(result.confidence - float(one[winner]))
+    (wordless,) = tiny_recognizer.predict([], without(result.inputs, "text"))
+    assert rest[0].tolist() == pytest.approx(wordless.tolist(), abs=1e-4)
 
 
 def test_a_black_video_shows_no_face(tiny_recognizer: Recognizer) -> None:

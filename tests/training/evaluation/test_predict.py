@@ -53,7 +53,7 @@ def test_probabilities_are_those_of_the_live_path(tiny_recognizer: Recognizer) -
     given = probabilities(tiny_recognizer, dialogues)
     torch.testing.assert_close(given.sum(1), torch.ones(7))
     live = [
-        tiny_recognizer.predict(turns[:count], [turns[count]])[0]
+        tiny_recognizer.predict(turns[:count], turns[count])[0]
         for turns in dialogues
         for count in range(len(turns))
     ]
@@ -77,7 +77,7 @@ def test_long_dialogues_are_read_as_live(
         history = [Turn(one.speaker, one.text, one) for one in turns[:count]]
         past = tiny_recognizer._keep(history, turn)
         kept.append(len(past))
-        expected.append(tiny_recognizer.predict(past, [turn])[0])
+        expected.append(tiny_recognizer.predict(past, turn)[0])
     assert max(kept) < 13
     parts = split_by_context(tiny_recognizer.model, turns)
     assert len(parts) > 2
