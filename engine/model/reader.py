@@ -68,7 +68,7 @@ class DialogueReader:
         Voice and pictures stand before the words, so without one of them all words would have
         to be read anew, which takes as long as the turn itself. Instead the token at which the
         label is scored is read anew, not seeing them (attention knockout, arXiv 2304.14767);
-        the words still know of them. `docs/evaluation.md` says how little that changes.
+        the words still know of them. `benchmarks.contributions` measures how little that changes.
 
         Args:
             history: The turns before it, already cut to the context.
