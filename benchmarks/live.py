@@ -44,6 +44,7 @@ from engine.events import EmotionEvent
 from engine.faces import FaceDetector, FaceFollower
 from engine.live import Engine
 from engine.model.recognizer import Recognizer
+from engine.sinks import Departure
 from engine.vitals import Vitals
 from engine.worker import Place, Recognized, Worker
 from export.models import resolve
@@ -216,6 +217,9 @@ class Arrivals:
         if "total" in event.latency_ms:
             on_the_way = (datetime.now(UTC) - event.time).total_seconds()
             self.total_ms.append(event.latency_ms["total"] + 1000 * on_the_way)
+
+    async def leave(self, departure: Departure) -> None:
+        """Nothing to forget."""
 
 
 class LateWorker(Worker):

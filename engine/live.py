@@ -23,11 +23,10 @@ from dataclasses import dataclass, field, replace
 
 from engine.compute import Compute, Outcome
 from engine.events import EmotionEvent
+from engine.outlet import Outlet
 from engine.schedule import Leave, Listen, Look, Recognize
 from engine.shedding import FrameRate
-from engine.sinks import Sink
-from engine.sinks.connection import delays
-from engine.sinks.outbox import Outbox
+from engine.sinks import Departure, Sink
 from engine.vitals import Vitals
 from engine.worker import NotWanted, Place, Recognized, Worker
 from stream.cutter import Resumed, SoFar, UtteranceCutter
@@ -37,8 +36,6 @@ from stream.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-OUTBOX_EVENTS = 1_000
-"""Events that wait for one sink."""
 GRACE_SECONDS = 10.0
 """How long a sink may take to deliver what is left when everything else has ended."""
 HUNG_SECONDS = 30.0
@@ -154,7 +151,7 @@ class Engine:
     ) -> None:
         self._worker, self._make_worker, self._clock = worker, make_worker, clock
         self.vitals = vitals or Vitals(clock)
-        self._outlets = [_Outlet(sink, sleep, self.vitals) for sink in sinks]
+        self._outlets = [Outlet(sink, sleep, self.vitals) for sink in sinks]
         self._grace_seconds = grace_seconds
         self._hung_seconds, self._watch_seconds = hung_seconds, watch_seconds
         # Restarts that are five hangs apart must count as often, too.
@@ -288,8 +285,9 @@ class Engine:
                 self._recognized(seats[0], job, outcome)
         elif isinstance(job, Leave):
             for seat in seats:
-                seat.left.set()
                 del self._seats[job.key]
+                self._left(seat)
+                seat.left.set()
         elif outcome.error is not None:
             what = "pictures" if isinstance(job, Look) else "sound"
             self.vitals.failure("frame")
@@ -346,9 +344,17 @@ class Engine:
         for stage, milliseconds in event.latency_ms.items():
             self.vitals.stage(stage, milliseconds / 1000)
         self.vitals.event("final" if final else "partial")
+        seat.known_as.add(Departure(event.source, event.participant))
         for outlet in self._outlets:
             if final or outlet.sink.takes_partials:
                 outlet.outbox.put(event)
+
+    def _left(self, seat: _Seat) -> None:
+        """Tell the sinks who is gone, but for those who have come back under another key."""
+        back = set[Departure]().union(*(other.known_as for other in self._seats.values()))
+        for departure in sorted(seat.known_as - back):
+            for outlet in self._outlets:
+                outlet.outbox.put(departure)
 
     def _failed(self, seat: _Seat, utterance: Utterance, error: Exception, *, final: bool) -> None:
         self.vitals.failure("utterance" if final else "partial")
@@ -418,6 +424,8 @@ class _Seat:
     """Whether there is a pause in the open utterance."""
     ended_id: str = ""
     """Of the last utterance that ended."""
+    known_as: set[Departure] = field(default_factory=set)
+    """Who is gone when they leave: several, where several people share an input."""
     spoken_at: dict[str, float] = field(default_factory=dict)
     """By utterance, when its last voiced sample arrived."""
     recognized: int = 0
@@ -425,35 +433,3 @@ class _Seat:
     dropped: int = 0
     media_seconds: float = 0.0
     first_event_at: float | None = None
-
-
-class _Outlet:
-    """One sink, with what waits for it."""
-
-    def __init__(
-        self, sink: Sink, sleep: Callable[[float], Awaitable[object]], vitals: Vitals
-    ) -> None:
-        self.sink = sink
-        self.outbox: Outbox[EmotionEvent] = Outbox(OUTBOX_EVENTS)
-        self._sleep, self._vitals = sleep, vitals
-
-    @property
-    def undelivered(self) -> int:
-        """Events that are lost to this sink when the run is over."""
-        return len(self.outbox) + self.outbox.dropped
-
-    async def deliver(self) -> None:
-        """Publish in order until closed and empty."""
-        while (event := await self.outbox.head()) is not None:
-            await self._publish(event)
-            self.outbox.delivered(event)
-
-    async def _publish(self, event: EmotionEvent) -> None:
-        for seconds in delays():
-            try:
-                await self.sink.publish(event)
-                return
-            except Exception as error:
-                self._vitals.failure("sink")
-                logger.warning("%s: %s; trying again in %.1f s", self.sink.name, error, seconds)
-                await self._sleep(seconds)

@@ -8,11 +8,12 @@ from typing import Protocol, Self
 from engine.events import EmotionEvent
 from engine.sinks.broker import embedded_broker
 from engine.sinks.console import ConsoleSink
+from engine.sinks.departure import Departure
 from engine.sinks.jsonl import JsonlSink
 from engine.sinks.mqtt import MqttSink
 from engine.sinks.watch import watch
 
-__all__ = ["ConsoleSink", "JsonlSink", "MqttSink", "Sink", "embedded_broker", "watch"]
+__all__ = ["ConsoleSink", "Departure", "JsonlSink", "MqttSink", "Sink", "embedded_broker", "watch"]
 
 
 class Sink(Protocol):
@@ -40,4 +41,8 @@ class Sink(Protocol):
 
     async def publish(self, event: EmotionEvent) -> None:
         """Take one event; an exception means that it was not taken and may be given again."""
+        ...
+
+    async def leave(self, departure: Departure) -> None:
+        """Forget what is kept of somebody who is gone; an exception as for `publish`."""
         ...

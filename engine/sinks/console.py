@@ -13,6 +13,7 @@ from rich.text import Text
 
 from engine.events import EmotionEvent
 from engine.sinks import wording
+from engine.sinks.departure import Departure
 
 BAR_CELLS = 10
 WIDE = 100
@@ -81,6 +82,12 @@ class ConsoleSink:
             print_line(self._console, wording.line(self._recent[0]))
         self._recent.append(event)
         self._live.update(self._table(), refresh=True)
+
+    async def leave(self, departure: Departure) -> None:
+        """What somebody was saying when they left is not waited for."""
+        gone = self._going_on.pop((departure.source, departure.participant), None)
+        if gone is not None and self._live is not None:
+            self._live.update(self._table(), refresh=True)
 
     def _table(self) -> Table:
         table = Table(title="Emotion expressed, per utterance", expand=True)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.events import EmotionEvent
+from engine.sinks.departure import Departure
 from stream.errors import UserError
 
 
@@ -68,6 +69,9 @@ class JsonlSink:
                 with contextlib.suppress(OSError):  # a pipe cannot take it back
                     self._file.truncate(self._path.stat().st_size - written)
             raise
+
+    async def leave(self, departure: Departure) -> None:
+        """Nothing is kept of anybody but their events."""
 
 
 def _ends_within_a_line(path: Path) -> bool:

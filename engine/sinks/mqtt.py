@@ -28,6 +28,7 @@ from engine.sinks.connection import (
     explain,
     while_connected,
 )
+from engine.sinks.departure import Departure
 from engine.sinks.outbox import Outbox
 from engine.sinks.topics import Topics
 
@@ -78,7 +79,7 @@ class MqttSink:
         self._info = json.dumps(
             {"version": version, "labels": list(labels), "model": asdict(model)}
         )
-        self._outbox: Outbox[EmotionEvent] = Outbox(outbox_limit)
+        self._outbox: Outbox[EmotionEvent | Departure] = Outbox(outbox_limit)
         self._states: dict[str, str] = {}
         self._connect_seconds = connect_seconds
         self._drain_seconds = drain_seconds
@@ -95,7 +96,7 @@ class MqttSink:
     @property
     def waiting(self) -> int:
         """Events not yet acknowledged by the broker."""
-        return len(self._outbox)
+        return sum(isinstance(item, EmotionEvent) for item in self._outbox)
 
     async def __aenter__(self) -> Self:
         """Connect and announce the node.
@@ -118,10 +119,17 @@ class MqttSink:
 
     async def publish(self, event: EmotionEvent) -> None:
         """Hand the event over for delivery; never waits for the broker."""
+        await self._put(event)
+
+    async def leave(self, departure: Departure) -> None:
+        """Have the state of a participant emptied, after their last event."""
+        await self._put(departure)
+
+    async def _put(self, item: EmotionEvent | Departure) -> None:
         if self._task.done():
             await self._task  # a defect: say so instead of filling the outbox
         none_dropped = not self.dropped
-        self._outbox.put(event)
+        self._outbox.put(item)
         if none_dropped and self.dropped:
             logger.warning("MQTT: the broker is away for too long, the oldest events are dropped")
 
@@ -199,17 +207,22 @@ class MqttSink:
             raise
 
     async def _deliver(self, client: aiomqtt.Client) -> None:
-        while (event := await self._outbox.head()) is not None:
-            topics = Topics(self.topics.node, event.source)
-            if event.partial:  # worth nothing later: not kept for who is away
-                await client.publish(topics.partial(event.participant), event.dumps(), qos=0)
-                self._outbox.delivered(event)
-                continue
-            await client.publish(topics.utterance(event.participant), event.dumps(), qos=1)
-            self._outbox.delivered(event)
-            topic = topics.state(event.participant)
-            self._states[topic] = ABSTAINED if event.emotion.abstained else event.emotion.label
-            await _retain(client, topic, self._states[topic])
+        while (item := await self._outbox.head()) is not None:
+            topics = Topics(self.topics.node, item.source)
+            state = topics.state(item.participant)
+            if isinstance(item, Departure):
+                if state in self._states:
+                    await _retain(client, state, "")
+                    del self._states[state]
+                self._outbox.delivered(item)
+            elif item.partial:  # worth nothing later: not kept for who is away
+                await client.publish(topics.partial(item.participant), item.dumps(), qos=0)
+                self._outbox.delivered(item)
+            else:
+                await client.publish(topics.utterance(item.participant), item.dumps(), qos=1)
+                self._outbox.delivered(item)
+                self._states[state] = ABSTAINED if item.emotion.abstained else item.emotion.label
+                await _retain(client, state, self._states[state])
 
     async def _leave(self, client: aiomqtt.Client) -> None:
         """Retain nothing about people, only that we are gone; all sent before any answer."""

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.events import EmotionEvent
-from engine.sinks import Sink
+from engine.sinks import Departure, Sink
 
 
 class WithoutText:
@@ -39,3 +39,7 @@ class WithoutText:
     async def publish(self, event: EmotionEvent) -> None:
         """Pass the event on, as if the words were unknown."""
         await self._sink.publish(replace(event, text=None))
+
+    async def leave(self, departure: Departure) -> None:
+        """Pass it on."""
+        await self._sink.leave(departure)

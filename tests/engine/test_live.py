@@ -23,7 +23,7 @@ from engine.events import EmotionEvent, ModelInfo, build_event
 from engine.model.outputs import Recognition
 from engine.perception import Perception
 from engine.schedule import MAX_UTTERANCES
-from engine.sinks import Sink
+from engine.sinks import Departure, Sink
 from engine.sinks.jsonl import JsonlSink
 from engine.table import TableWorker
 from engine.vitals import Vitals
@@ -121,6 +121,7 @@ class Memory:
     takes_partials: bool = False
     failures: int = 0
     events: list[EmotionEvent] = field(default_factory=list)
+    departures: list[Departure] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
         """There is nothing to open."""
@@ -135,6 +136,10 @@ class Memory:
             self.failures -= 1
             raise OSError("disk full")
         self.events.append(event)
+
+    async def leave(self, departure: Departure) -> None:
+        """Keep that, too."""
+        self.departures.append(departure)
 
 
 def build(recognized: Recognized) -> EmotionEvent:
@@ -462,6 +467,7 @@ async def test_two_people_at_one_microphone_are_two_participants() -> None:
     news = [event.participant for event in eager.events if event.partial]
     assert news == sorted(news)
     assert {*news} == {"p-1", "p-2"}
+    assert [one.participant for one in plain.departures] == ["p-1", "p-2"]
     assert (summary.utterances, summary.failed) == (2, 0)
     assert b'bemerc_events_total{kind="final"} 2.0' in vitals.exposition()
 
@@ -476,6 +482,48 @@ async def test_several_participants_share_one_dialogue() -> None:
     assert [summary.utterances for summary in summaries] == [2, 2, 2]
     assert sorted(event.turn for event in memory.events) == list(range(6))
     assert {event.participant for event in memory.events} == {"a", "b", "c"}
+    assert [one.participant for one in memory.departures] == ["a", "b", "c"]
+
+
+async def test_who_comes_back_before_the_old_connection_ends_has_not_left() -> None:
+    """Only when the last one under that name is gone the sinks are told."""
+    came_back = asyncio.Event()
+
+    class Stuck(Talk):
+        """Ends when its participant is there again."""
+
+        async def __aiter__(self) -> AsyncIterator[AudioChunk | VideoFrame]:
+            async for item in super().__aiter__():
+                yield item
+            await came_back.wait()
+
+    class Returned(Talk):
+        """Goes on until the old connection is gone."""
+
+        async def __aiter__(self) -> AsyncIterator[AudioChunk | VideoFrame]:
+            async for item in super().__aiter__():
+                yield item
+            await memory.both.wait()
+            came_back.set()
+            await old
+            assert not memory.departures
+
+    class Both(Memory):
+        """Says when each connection has had an event."""
+
+        both = asyncio.Event()
+
+        async def publish(self, event: EmotionEvent) -> None:
+            await super().publish(event)
+            if len(self.events) == 2:
+                self.both.set()
+
+    memory = Both()
+    async with live.Engine(Worker(Rule()), [memory]) as engine:
+        stuck, returned = Stuck("a", [(1.0, 2.0)], 3.0), Returned("a", [(1.0, 2.0)], 3.0)
+        old = asyncio.create_task(engine.attend(stuck, cutter_of(stuck), build=build))
+        await engine.attend(returned, cutter_of(returned), build=build)
+    assert [one.participant for one in memory.departures] == ["a"]
 
 
 async def test_one_who_breaks_off_disturbs_nobody() -> None:

@@ -19,6 +19,7 @@ from engine.events import EmotionEvent, ModelInfo, build_event
 from engine.model.outputs import Recognition
 from engine.schedule import MAX_PICTURES, MAX_UTTERANCES
 from engine.shedding import FULL_RATE
+from engine.sinks import Departure
 from engine.vitals import Vitals
 from engine.worker import Recognized, Worker
 from stream.cutter import UtteranceCutter, WorkPlan
@@ -153,6 +154,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.events: list[EmotionEvent] = []
+        self.departures: list[Departure] = []
 
     async def __aenter__(self) -> Self:
         """There is nothing to open."""
@@ -164,6 +166,10 @@ class Memory:
     async def publish(self, event: EmotionEvent) -> None:
         """Keep it."""
         self.events.append(event)
+
+    async def leave(self, departure: Departure) -> None:
+        """Keep that, too."""
+        self.departures.append(departure)
 
 
 def build(recognized: Recognized) -> EmotionEvent:

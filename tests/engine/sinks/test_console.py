@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from engine.sinks import ConsoleSink, Sink, wording
+from engine.sinks import ConsoleSink, Departure, Sink, wording
 
 HOSTILE = "\x1b[2J[red]stop[/red] [/nothing] :smile: \x07"
 
@@ -45,6 +45,21 @@ async def test_table_on_a_terminal(make_event: Any) -> None:
         assert part in output
     assert "expressed" in output
     assert "feel" not in output
+
+
+async def test_what_somebody_was_saying_when_they_left_is_taken_away(make_event: Any) -> None:
+    """Of those who are still there it stays."""
+    console = terminal()
+    assert isinstance(console.file, io.StringIO)
+    async with ConsoleSink(console) as sink:
+        for name in ("ross", "phoebe"):
+            await sink.publish(make_event(partial=True, participant=name))
+        await sink.leave(Departure("talk.mp4", "ross"))
+        shown_before = len(console.file.getvalue())
+        await sink.publish(make_event(participant="joey"))
+    table = console.file.getvalue()[shown_before:]
+    assert "phoebe" in table
+    assert "ross" not in table
 
 
 async def test_a_spacious_terminal_shows_the_behaviour(make_event: Any) -> None:

@@ -14,7 +14,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from engine.events import EmotionEvent
-from engine.sinks import MqttSink, Sink, embedded_broker
+from engine.sinks import Departure, MqttSink, Sink, embedded_broker
 from engine.sinks.connection import BrokerAddress
 from stream.errors import UserError
 
@@ -110,6 +110,25 @@ async def test_nothing_to_go_by_has_no_label(
     async with observing(broker, f"{ROSS}/state") as observer, make_sink(broker) as sink:
         await sink.publish(event)
         assert await observer.next() == (f"{ROSS}/state", "unknown")
+
+
+async def test_the_state_of_one_who_left_is_emptied(
+    broker: str, make_event: Any, make_sink: Any, observing: Any, read_retained: Any
+) -> None:
+    """While the node goes on; others keep theirs, and one without a state needs nothing."""
+    gone, stays = make_event(), make_event(participant="phoebe")
+    async with make_sink(broker) as sink:
+        async with observing(broker, f"{ROSS}/state") as observer:
+            for event in (gone, stays):
+                await sink.publish(event)
+            assert await observer.next() == (f"{ROSS}/state", "joy")
+            await sink.leave(Departure(gone.source, "nobody"))
+            await sink.leave(Departure(gone.source, gone.participant))
+            assert await observer.next() == (f"{ROSS}/state", "")
+        retained = await read_retained(broker)
+        states = {topic: value for topic, value in retained.items() if topic.endswith("/state")}
+        assert list(states.values()) == ["joy"]
+        assert sink.waiting == 0
 
 
 async def test_last_will(
