@@ -30,6 +30,7 @@ ABORTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say; returns the exit code."""
     began = time.monotonic()
+    share_arenas()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if given[:1] == ["devices"]:

@@ -43,6 +43,7 @@ from engine.dialogue import Turn
 from engine.events import EmotionEvent
 from engine.faces import FaceDetector, FaceFollower
 from engine.live import Engine
+from engine.memory import share_arenas
 from engine.model.recognizer import Recognizer
 from engine.sinks import Departure
 from engine.vitals import Vitals
@@ -532,6 +533,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--soak", type=float, metavar="SECONDS", help="memory over so much media")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
     options = parser.parse_args(arguments)
+    share_arenas()
     console = Console()
     run = soak if options.soak else compare
     results = {"machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs"}
