@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import cli
+from engine.memory import share_arenas
 from stream.errors import UserError
 
 if TYPE_CHECKING:
