@@ -5,6 +5,8 @@ Letters in shapes: N samples, F frames, S samples of a frame.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,3 +33,19 @@ def cut_frames(samples: Array, length: int, step_seconds: float, rate: int) -> t
     starts = (first + step * np.arange(count)).astype(np.int64)
     frames = np.lib.stride_tricks.sliding_window_view(samples, length)[starts]
     return frames, (starts + length / 2) / rate
+
+
+@functools.cache
+def fast_length(least: int) -> int:
+    """The next even length that a Fourier transform is quick with: of factors 2, 3 and 5."""
+    length = least + least % 2
+    while _without_factors(length) != 1:
+        length += 2
+    return length
+
+
+def _without_factors(number: int) -> int:
+    for factor in (2, 3, 5):
+        while number % factor == 0:
+            number //= factor
+    return number

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.prosody.framing import Array, cut_frames
+from engine.prosody.framing import Array, cut_frames, fast_length
 from stream.media import SAMPLE_RATE
 
 FLOOR = 75.0
@@ -38,7 +38,7 @@ def harmonicity(samples: Array) -> Array:
 
 def _cross_correlation(frames: Array, period: int) -> Array:
     """(F, L) of the first period of (F, 2 periods) with itself later, normalised."""
-    size = 1 << (3 * period).bit_length()
+    size = fast_length(3 * period)
     start = frames[:, :period]
     product = np.fft.irfft(np.fft.rfft(frames, size) * np.conj(np.fft.rfft(start, size)), size)[
         :, : period + 1

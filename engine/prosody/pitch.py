@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.prosody.framing import Array, cut_frames
+from engine.prosody.framing import Array, cut_frames, fast_length
 from stream.media import SAMPLE_RATE
 
 _OVERSAMPLING = 2
@@ -62,7 +62,7 @@ def _autocorrelation(frames: Array, search: PitchSearch) -> Array:
     """(F, L) normalised autocorrelation of (F, S), corrected for the window."""
     length = frames.shape[1]
     lags = int(length / 3) + 2
-    size = 1 << (length + lags - 1).bit_length()
+    size = fast_length(length + lags - 1)
     window = np.hanning(length + 2)[1:-1]
     centred = (frames - frames.mean(1, keepdims=True)) * window
 
