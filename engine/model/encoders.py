@@ -13,37 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from opensmile.core.define import FeatureLevel, FeatureSet
-from opensmile.core.smile import Smile
 from torch import Tensor, nn
 
 from engine.model.densenet import DenseNet
 from engine.model.fusion import pool_frames
 from engine.model.inputs import audio_windows, clean_samples, window_starts
 from engine.model.prosody import ProsodyEncoder
+from engine.model.smile import OpenSmile
 from engine.model.speaker import SpeakerScale
 from engine.model.spec import AudioSpec, ModelSpec
-from stream.media import SAMPLE_RATE, Samples
-
-
-class OpenSmile:
-    """openSMILE functionals of windows (Eyben et al., 2010; research licence)."""
-
-    def __init__(self, spec: AudioSpec) -> None:
-        """Load the feature set of `spec`."""
-        self._smile = Smile(
-            feature_set=FeatureSet[spec.feature_set],
-            feature_level=FeatureLevel.Functionals,
-        )
-        self.features = spec.features
-
-    def __call__(self, windows: Sequence[Samples]) -> NDArray[np.float32]:
-        """Functionals of each window: W arrays (N,) -> (W, D); undefined ones are 0."""
-        out = np.zeros((len(windows), self.features), np.float32)
-        for index, window in enumerate(windows):
-            values = self._smile.process_signal(window, SAMPLE_RATE).to_numpy()[0]
-            out[index] = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-        return out
+from stream.media import Samples
 
 
 class SpeechEncoder(nn.Module):
@@ -226,6 +205,11 @@ class Encoders:
         """OpenSMILE functionals of clean windows: (W, D)."""
         self._smile = self._smile or OpenSmile(self.spec.audio)
         return self._smile(windows)
+
+    def get_ready(self) -> None:
+        """Make ready what the next window of sound needs, while nobody waits for it."""
+        if self._smile is not None:
+            self._smile.get_ready()
 
     def functionals(
         self,

@@ -59,7 +59,9 @@ class Line:
             return list(self.ids)
         filling = {VIDEO: (VIDEO, id(self.turn.video)), AUDIO: (AUDIO, id(self.turn.audio))}
         rows = {VIDEO: itertools.count(), AUDIO: itertools.count()}
-        keys = [(*filling[one], next(rows[one])) if one in rows else one for one in self.ids]
+        keys: list[Hashable] = [
+            (*filling[one], next(rows[one])) if one in rows else one for one in self.ids
+        ]
         if self.unseen is None:
             return keys
         return [*keys[: -self.last], *((one, "sees no", self.unseen) for one in keys[-self.last :])]

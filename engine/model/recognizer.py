@@ -193,6 +193,7 @@ class Recognizer:
         said = Utterance("warm-up", "nobody", 0.0, 2.0, (), noise, "Is anybody there?")
         self.recognize(said, [], Perceived(looks), dialogue="warm-up")
         self.forget("warm-up")
+        self.encoders.get_ready()
 
     def look(self, frames: Sequence[VideoFrame], faces: Sequence[TrackedFace | None]) -> list[Look]:
         """Encode pictures, of several participants if need be, in one pass.
@@ -234,8 +235,10 @@ class Recognizer:
         ]
 
     def hear(self, windows: Sequence[Samples]) -> NDArray[np.float32]:
-        """OpenSMILE functionals (W, D) of windows of sound."""
-        return self.encoders.measure([clean_samples(window) for window in windows])
+        """OpenSMILE functionals (W, D) of windows of sound, while the speaker goes on."""
+        functionals = self.encoders.measure([clean_samples(window) for window in windows])
+        self.encoders.get_ready()
+        return functionals
 
     @torch.inference_mode()
     def predict(
@@ -266,6 +269,7 @@ class Recognizer:
             The turns to go on with: where the context is nearly full, the newer half, which is
             read anew right here.
         """
+        self.encoders.get_ready()
         past = [one.inputs or TurnInputs(one.speaker, one.text) for one in history]
         first = self.model.prompt.first_kept([one.shape for one in past], NEXT_TURN_TOKENS)
         if first:

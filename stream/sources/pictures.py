@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import av
@@ -46,16 +47,40 @@ def picture_size(width: int, height: int, pixel_aspect: float = 1.0) -> tuple[in
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def upright_image(frame: av.VideoFrame, pixel_aspect: float = 1.0) -> Image:
-    """The picture as its maker held the camera, shape (H, W, 3), RGB."""
-    width, height = picture_size(frame.width, frame.height, pixel_aspect)
-    # One thread: sharing out a picture this small costs more than it gains on a busy machine.
-    image = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
-    return np.ascontiguousarray(_oriented(image.astype(np.uint8, copy=False), frame))
+@dataclass(frozen=True)
+class _Turn:
+    swapped: bool = False
+    """Whether rows become columns."""
+    vertical: int = 1
+    """-1 where it is upside down then ..."""
+    horizontal: int = 1
+    """... and where left is right."""
 
 
-def _oriented(image: Image, frame: av.VideoFrame) -> Image:
-    """Apply the display matrix that phones write beside their pictures.
+class Upright:
+    """The pictures of one track, as their maker held the camera."""
+
+    def __init__(self) -> None:
+        self._rotation: int | None = None
+        self._turn = _Turn()
+
+    def __call__(self, frame: av.VideoFrame, pixel_aspect: float = 1.0) -> Image:
+        """The picture: shape (H, W, 3), RGB."""
+        # PyAV ties a frame and its side data into a cycle, and only the garbage collector would
+        # free such a frame, hundreds too late: so they are read where something has changed.
+        if frame.rotation != self._rotation:
+            self._rotation, self._turn = frame.rotation, _turn(frame)
+        width, height = picture_size(frame.width, frame.height, pixel_aspect)
+        # One thread: sharing out a picture this small costs more than it gains on a busy machine.
+        image = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
+        image = image.astype(np.uint8, copy=False)
+        if self._turn.swapped:
+            image = image.transpose(1, 0, 2)
+        return np.ascontiguousarray(image[:: self._turn.vertical, :: self._turn.horizontal])
+
+
+def _turn(frame: av.VideoFrame) -> _Turn:
+    """What the display matrix says that phones write beside their pictures.
 
     The matrix sends a pixel at (x, y) to (a x + c y, b x + d y), in 16.16 fixed point
     (libavutil/display.h). Cameras turn by quarters and mirror, so signs are all that matters.
@@ -63,10 +88,8 @@ def _oriented(image: Image, frame: av.VideoFrame) -> Image:
     sides: Any = frame.side_data  # its type stubs say that it holds strings
     matrices = [side for side in sides if side.type.name == "DISPLAYMATRIX"]
     if not matrices or matrices[0].buffer_size < _MATRIX_BYTES:
-        return image
+        return _Turn()
     a, b, _, c, d = np.frombuffer(matrices[0], np.int32)[:5].tolist()
-    if abs(a) >= abs(c):
-        horizontal, vertical = a, d
-    else:
-        image, horizontal, vertical = image.transpose(1, 0, 2), c, b
-    return image[:: -1 if vertical < 0 else 1, :: -1 if horizontal < 0 else 1]
+    swapped = abs(a) < abs(c)
+    horizontal, vertical = (c, b) if swapped else (a, d)
+    return _Turn(swapped, -1 if vertical < 0 else 1, -1 if horizontal < 0 else 1)

@@ -12,7 +12,7 @@ from stream.errors import UserError
 from stream.media import AudioChunk, VideoFrame
 from stream.sources.base import MediaItem
 from stream.sources.container import Location, OpenMedia, open_media
-from stream.sources.pictures import FrameLimiter, upright_image
+from stream.sources.pictures import FrameLimiter, Upright
 from stream.sources.sound import MonoResampler
 
 _log = logging.getLogger(__name__)
@@ -92,6 +92,7 @@ class MediaReader:
         self._undecoded: dict[int, float] | None = None
         self._resampler = MonoResampler()
         self._limiter = FrameLimiter()
+        self._upright = Upright()
 
     def close(self) -> None:
         """Close the container."""
@@ -192,7 +193,7 @@ class MediaReader:
         if frame.is_corrupt:
             self.skipped_packets += 1
         elif self._limiter.passes(time):
-            yield VideoFrame(time, upright_image(frame, float(track.sample_aspect_ratio or 1)))
+            yield VideoFrame(time, self._upright(frame, float(track.sample_aspect_ratio or 1)))
 
 
 def _timestamp(frame: av.AudioFrame | av.VideoFrame) -> float | None:

@@ -20,7 +20,7 @@ from aiortc.stats import RTCInboundRtpStreamStats, RTCTransportStats
 from stream.media import AudioChunk, VideoFrame
 from stream.sources.base import DEFAULT_PARTICIPANT, MediaItem, source_name
 from stream.sources.buffer import CaptureBuffer
-from stream.sources.pictures import MAX_FPS, FrameLimiter, upright_image
+from stream.sources.pictures import MAX_FPS, FrameLimiter, Upright
 from stream.sources.sound import MonoResampler
 
 _log = logging.getLogger(__name__)
@@ -108,6 +108,7 @@ class _Converter:
     def __init__(self, put: Callable[[MediaItem], None]) -> None:
         self._put = put
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="webrtc-pictures")
+        self._upright = Upright()
         self._work: Future[None] | None = None
         self.late = 0
         """Pictures given up."""
@@ -129,7 +130,7 @@ class _Converter:
 
     def _convert(self, frame: av.VideoFrame, time: float) -> None:
         try:
-            self._put(VideoFrame(time, upright_image(frame)))
+            self._put(VideoFrame(time, self._upright(frame)))
         except _DAMAGE:
             self.damaged += 1
 

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.faces import FaceDetector
-from engine.model.encoders import OpenSmile
 from engine.model.inputs import (
     audio_windows,
     clean_samples,
@@ -27,6 +26,7 @@ from engine.model.inputs import (
     is_silent,
     participant_pictures,
 )
+from engine.model.smile import OpenSmile
 from engine.model.spec import AudioSpec, VideoSpec
 from stream.errors import UserError
 from stream.media import Image, Samples, VideoFrame

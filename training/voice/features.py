@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engine.model.encoders import OpenSmile
 from engine.model.inputs import audio_windows, clean_samples
+from engine.model.smile import OpenSmile
 from engine.model.spec import AudioSpec
 from training.datasets.speech import SpeechClip, load_audio
 from training.progress import progress_bar

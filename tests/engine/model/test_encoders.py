@@ -11,10 +11,10 @@ import torch
 from tiny_model import spoken
 
 from engine.model.densenet import DenseNet
-from engine.model.encoders import Encoders, OpenSmile, SpeechEncoder
+from engine.model.encoders import Encoders, SpeechEncoder
 from engine.model.fusion import audio_features, video_features
 from engine.model.speaker import SpeakerScale
-from engine.model.spec import FEATURE_SETS, AudioSpec, ModelSpec
+from engine.model.spec import AudioSpec, ModelSpec
 from stream.media import SAMPLE_RATE, Samples
 from training.smoke import smoke_recipe
 
@@ -32,40 +32,6 @@ def build(spec: ModelSpec) -> Encoders:
 def encoders() -> Encoders:
     """Those of the tiny spec."""
     return build(SPEC)
-
-
-def tone(pitch: float, seconds: float = 2.0, level: float = 0.3) -> Samples:
-    """A tone with overtones, as a voice has."""
-    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    waves = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 6))
-    return (level * waves).astype(np.float32)
-
-
-@pytest.mark.parametrize("feature_set", FEATURE_SETS)
-def test_functionals_of_a_tone(feature_set: str) -> None:
-    """As many as the set has, all finite, the same again from a fresh openSMILE."""
-    spec = AudioSpec(feature_set=feature_set)
-    windows = [tone(150), tone(300)]
-    values = OpenSmile(spec)(windows)
-    assert (values.shape, values.dtype) == ((2, FEATURE_SETS[feature_set]), np.float32)
-    assert np.isfinite(values).all()
-    np.testing.assert_array_equal(values, OpenSmile(spec)(windows))
-    assert not np.array_equal(values[0], values[1])
-
-
-def test_functionals_hear_the_pitch() -> None:
-    """The first of eGeMAPSv02 is the mean pitch in semitones above 27.5 Hz."""
-    low, high = OpenSmile(AudioSpec())([tone(150), tone(300)])[:, 0]
-    assert low == pytest.approx(12 * np.log2(150 / 27.5), abs=0.5)
-    assert high - low == pytest.approx(12, abs=0.5)
-
-
-@pytest.mark.parametrize("feature_set", FEATURE_SETS)
-def test_functionals_of_silence_are_finite(feature_set: str) -> None:
-    """What is undefined without a voice is 0."""
-    spec = AudioSpec(feature_set=feature_set)
-    values = OpenSmile(spec)([np.zeros(2 * SAMPLE_RATE, np.float32)])
-    assert np.isfinite(values).all()
 
 
 def test_speech_gives_a_token_for_each_window(encoders: Encoders) -> None:
