@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,13 +14,13 @@ from hypothesis import strategies as st
 from media_factory import grey, quadrants, write_media
 
 from stream.media import Image
-from stream.sources.pictures import MAX_SIDE, FrameLimiter, picture_size, upright_image
+from stream.sources.pictures import MAX_SIDE, FrameLimiter, Upright, picture_size
 
 
 def _first_picture(path: Path) -> Image:
     with av.open(path) as container:
         track = container.streams.video[0]
-        return upright_image(next(container.decode(track)), float(track.sample_aspect_ratio or 1))
+        return Upright()(next(container.decode(track)), float(track.sample_aspect_ratio or 1))
 
 
 @pytest.mark.parametrize("mirrored", [False, True], ids=["plain", "mirrored"])
@@ -36,6 +37,23 @@ def test_a_phone_video_is_turned_upright(tmp_path: Path, rotation: int, mirrored
     for row in (5, height - 6):
         for column in (5, width - 6):
             np.testing.assert_allclose(image[row, column], expected[row, column], atol=12)
+
+
+def test_pictures_are_freed_at_once(tmp_path: Path) -> None:
+    """A frame that waits for the garbage collector keeps its decoder's memory, for hundreds."""
+    pictures = [(number / 25, quadrants()) for number in range(12)]
+    path = write_media(tmp_path / "phone.mp4", pictures=pictures, rotation=90)
+    upright = Upright()
+    gc.collect()
+    gc.disable()
+    try:
+        with av.open(path) as container:
+            for frame in container.decode(video=0):
+                upright(frame)
+            waiting = [one for one in gc.get_objects() if isinstance(one, av.VideoFrame)]
+    finally:
+        gc.enable()
+    assert len(waiting) <= 4  # the first, whose matrix was read, the last, and what PyAV keeps
 
 
 def test_a_picture_without_a_matrix_stays_as_it_is(tmp_path: Path) -> None:
