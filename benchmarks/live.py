@@ -44,6 +44,7 @@ from engine.events import EmotionEvent
 from engine.faces import FaceDetector, FaceFollower
 from engine.live import Engine
 from engine.memory import share_arenas
+from engine.model.outputs import Recognition
 from engine.model.recognizer import Recognizer
 from engine.sinks import Departure
 from engine.vitals import Vitals
@@ -65,6 +66,8 @@ SHARE = 3
 """With several participants, each speaks for one part in so many."""
 TURNS = 200
 """Length of the dialogue whose language model times are compared."""
+REPEATS = 15
+"""Utterances whose language model times are compared at each length."""
 NEVER = 1e9
 
 
@@ -386,20 +389,35 @@ async def find_speech(clip: Path, cutter: UtteranceCutter) -> list[Boundary]:
 
 
 def language_model_times(models: Models, turns: int = TURNS) -> dict[str, float]:
-    """Median milliseconds of the language model about turn 5 and about the last turn."""
-    recognizer, history = models.recognizer, list[Turn]()
+    """Median milliseconds of the language model at turn 5 and at the last turn.
+
+    Both are measured in turns, so that whatever else the machine does slows both.
+    """
+    recognizer = models.recognizer
     words = ("Oh my God, you did what?", "I just thought that it would be nice.", "Really?")
     sound = np.random.default_rng(1).normal(0, 0.05, 40_000).astype(np.float32)
-    took = []
-    for number in range(turns + 4):
-        said = Utterance(str(number), "ab"[number % 2], 0, 2.5, (), sound, words[number % 3])
-        found = recognizer.recognize(said, history, dialogue="bench")
-        took.append(found.latency_ms["llm"])
-        history.append(Turn(said.participant, said.text, found.inputs))
-        history = recognizer.settle(history, "bench")
-    recognizer.forget("bench")
-    around = {5: took[2:9], turns: took[turns - 4 : turns + 4]}
-    return {f"turn {turn}": statistics.median(values) for turn, values in around.items()}
+
+    def say(number: int, history: Sequence[Turn], dialogue: str) -> Recognition:
+        text = words[number % len(words)]
+        said = Utterance(str(number), "ab"[number % 2], 0, 2.5, (), sound, text)
+        return recognizer.recognize(said, history, dialogue=dialogue)
+
+    lengths, histories = (5, turns), dict[int, list[Turn]]()
+    for length in lengths:
+        history = list[Turn]()
+        for number in range(length - 1):
+            found = say(number, history, f"turn {length}")
+            history.append(Turn("ab"[number % 2], words[number % len(words)], found.inputs))
+            history = recognizer.settle(history, f"turn {length}")
+        histories[length] = history
+    took: dict[int, list[float]] = {length: [] for length in lengths}
+    for number in range(REPEATS):
+        for length, history in histories.items():
+            found = say(number, history, f"turn {length}")
+            took[length].append(found.latency_ms["llm"])
+    for length in lengths:
+        recognizer.forget(f"turn {length}")
+    return {f"turn {length}": statistics.median(values) for length, values in took.items()}
 
 
 async def pictures_on_one_core(models: Models, clip: Path, count: int = 240) -> float:

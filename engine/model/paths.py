@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.model.attention import GROUPED, attention_mask
@@ -210,9 +209,11 @@ class PathCache:
         }
         self._states = {places[slot]: own for slot, own in self._states.items() if slot in places}
         self._depths = [self._depths[slot] for slot in kept]
-        sees: NDArray[np.bool_] = np.zeros_like(self._sees)
-        sees[: len(kept), : len(kept)] = self._sees[np.ix_(kept, kept)]
-        self._sees = sees
+        # Most are the history, in its place: only what follows it moves.
+        moved = next((to for to, slot in enumerate(kept) if slot != to), len(kept))
+        rows = self._sees[np.ix_(kept[moved:], kept)]
+        self._sees[moved:] = False
+        self._sees[moved : len(kept), : len(kept)] = rows
 
 
 def _keys(lines: Iterable[Line]) -> list[Hashable]:

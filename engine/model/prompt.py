@@ -246,6 +246,7 @@ class PromptBuilder:
         return tuple(encoded.input_ids)
 
 
+@functools.lru_cache(KEPT_TEXTS)
 def clean_text(text: str | None) -> str:
     """One line in plain punctuation, with nothing that a tokenizer reads as a special token.
 
