@@ -101,7 +101,8 @@ class PathCache:
         ends = [self._extend([branch], start, parts, first) for branch in branches]
         if parts:
             hidden = self._run(torch.cat(parts, 1), first)
-            self._states |= {slot: hidden[slot - first] for slot in ends if slot >= first}
+            # Copies: a view would keep the states of all tokens.
+            self._states |= {slot: hidden[slot - first].clone() for slot in ends if slot >= first}
         width = self._model.spec.llm.hidden_size
         return torch.stack([self._states[slot] for slot in ends]) if ends else torch.empty(0, width)
 
