@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
 
-from stream.sources.base import DEFAULT_PARTICIPANT, MediaItem, source_name
-from stream.sources.buffer import CaptureBuffer
+from stream.sources.base import DEFAULT_PARTICIPANT, source_name
+from stream.sources.buffered import BufferedSource
 from stream.sources.capture import Camera, open_capture
 from stream.sources.keeper import Keeper, Upkeep
 from stream.sources.microphone import Microphone
@@ -19,7 +19,7 @@ from stream.sources.stillness import FROZEN_SECONDS
 _LOST, _FROZEN = "camera lost", "camera frozen"
 
 
-class CameraSource:
+class CameraSource(BufferedSource):
     """A camera and a microphone.
 
     What is unplugged, breaks off or hangs is opened again, see `stream.sources.reopening`;
@@ -58,8 +58,7 @@ class CameraSource:
         self.has_audio = audio
         self.has_video = index is not None
         self._clock, self._started = clock, 0.0
-        self._stopped = False
-        self._buffer: CaptureBuffer | None = None
+        super().__init__()
         self._upkeep = Upkeep(clock, sleep)
         self._microphone = (
             Microphone(microphone, self._put, self._now, open_stream=open_stream) if audio else None
@@ -81,7 +80,7 @@ class CameraSource:
         """Pictures and blocks of sound so far that were lost."""
         bad_reads = self._camera.bad_reads if self._camera else 0
         overflows = self._microphone.overflows if self._microphone else 0
-        return bad_reads + overflows + (self._buffer.dropped if self._buffer else 0)
+        return bad_reads + overflows + self._dropped
 
     @property
     def restarts(self) -> int:
@@ -100,10 +99,8 @@ class CameraSource:
         Raises:
             UserError: One is missing or busy.
         """
-        self._buffer = CaptureBuffer()
+        self._begin()
         self._started = self._clock()
-        if self._stopped:
-            self._buffer.close()
         try:
             await self._upkeep.open(self._keepers())
         except BaseException:
@@ -120,20 +117,6 @@ class CameraSource:
         """Close the devices."""
         await self._close()
 
-    def stop(self) -> None:
-        """End after what is already captured."""
-        self._stopped = True
-        if self._buffer is not None:
-            self._buffer.close()
-
-    async def __aiter__(self) -> AsyncIterator[MediaItem]:
-        """Chunks and frames as they come."""
-        if self._buffer is None:
-            raise RuntimeError("open the source first: async with source")
-        while items := await self._buffer.take():
-            for item in items:
-                yield item
-
     def _keepers(self) -> list[Keeper]:
         keepers = []
         if self._microphone is not None:
@@ -143,10 +126,6 @@ class CameraSource:
             name, read = self._camera.shown, self._camera.read
             keepers.append(Keeper(name, read, lost=_LOST, silent=_FROZEN, clock=self._clock))
         return keepers
-
-    def _put(self, item: MediaItem) -> None:
-        assert self._buffer is not None
-        self._buffer.put(item)
 
     def _now(self) -> float:
         return self._clock() - self._started

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -14,7 +14,7 @@ from typing import Self
 from stream.errors import UserError
 from stream.media import SAMPLE_RATE, AudioChunk
 from stream.sources.base import DEFAULT_PARTICIPANT, MediaItem, source_name
-from stream.sources.buffer import CaptureBuffer
+from stream.sources.buffered import BufferedSource
 from stream.sources.container import Location
 from stream.sources.keeper import Keeper, Lease, Upkeep
 from stream.sources.reader import MediaReader
@@ -56,7 +56,7 @@ class JoinedClock:
         return placed
 
 
-class NetworkSource:
+class NetworkSource(BufferedSource):
     """A stream of a network camera or a server.
 
     What breaks off, falls silent, ends or cannot be decoded any more is opened again, see
@@ -92,10 +92,9 @@ class NetworkSource:
         self._location, self._clock, self._open_reader = location, clock, open_reader
         self._wanted = {"audio": audio, "video": video}
         self._tracks: dict[str, bool] | None = None
-        self._stopped = False
+        super().__init__()
         self._skipped = 0
         self._joined = JoinedClock()
-        self._buffer: CaptureBuffer | None = None
         self._upkeep = Upkeep(clock, sleep)
 
     @property
@@ -111,7 +110,7 @@ class NetworkSource:
     @property
     def skipped_packets(self) -> int:
         """Packets and frames so far that were damaged, or given up for lack of time."""
-        return self._skipped + (self._buffer.dropped if self._buffer else 0)
+        return self._skipped + self._dropped
 
     @property
     def restarts(self) -> int:
@@ -129,9 +128,7 @@ class NetworkSource:
         Raises:
             UserError: It cannot be reached or read, or lacks sound.
         """
-        self._buffer = CaptureBuffer()
-        if self._stopped:
-            self._buffer.close()
+        self._begin()
         wait = self._location.timeout_seconds
         keeper = Keeper(
             self._location.shown,
@@ -157,20 +154,6 @@ class NetworkSource:
         """Close the stream; a read in progress is left to end by itself."""
         await self._close()
 
-    def stop(self) -> None:
-        """End after what has already come."""
-        self._stopped = True
-        if self._buffer is not None:
-            self._buffer.close()
-
-    async def __aiter__(self) -> AsyncIterator[MediaItem]:
-        """Chunks and frames as they come."""
-        if self._buffer is None:
-            raise RuntimeError("open the source first: async with source")
-        while items := await self._buffer.take():
-            for item in items:
-                yield item
-
     def _read(self, lease: Lease) -> None:
         """Open the stream, and give what comes until it breaks off or the lease is over."""
         # Once open, later openings must have the same tracks.
@@ -180,12 +163,11 @@ class NetworkSource:
 
         def take(item: MediaItem) -> None:
             nonlocal begun
-            assert self._buffer is not None
             if not begun:
                 self._joined.begin(item.time, self._clock())
                 begun = True
             self._skipped = skipped_before + reader.skipped_packets
-            self._buffer.put(self._joined.place(item))
+            self._put(self._joined.place(item))
 
         try:
             if self._tracks is None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
@@ -19,7 +19,7 @@ from aiortc.stats import RTCInboundRtpStreamStats, RTCTransportStats
 
 from stream.media import AudioChunk, VideoFrame
 from stream.sources.base import DEFAULT_PARTICIPANT, MediaItem, source_name
-from stream.sources.buffer import CaptureBuffer
+from stream.sources.buffered import BufferedSource
 from stream.sources.pictures import MAX_FPS, FrameLimiter, Upright
 from stream.sources.sound import MonoResampler
 
@@ -151,7 +151,7 @@ async def hang_up(peer: RTCPeerConnection) -> None:
     await peer.close()
 
 
-class WebRtcSource:
+class WebRtcSource(BufferedSource):
     """What a peer sends: its first track of sound and its first of pictures.
 
     The source takes over a peer connection that is negotiated and not yet connected, and
@@ -197,10 +197,9 @@ class WebRtcSource:
         self.has_audio = "audio" in kinds
         self.has_video = "video" in kinds
         self._started = 0.0
-        self._stopped = False
+        super().__init__()
         self._damaged = self._lost = 0
         self._ended: list[str] = []
-        self._buffer: CaptureBuffer | None = None
         self._converter: _Converter | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -211,7 +210,7 @@ class WebRtcSource:
         What aiortc cannot decode it only logs; its packets count if they were lost.
         """
         pictures = self._converter.late + self._converter.damaged if self._converter else 0
-        dropped = self._buffer.dropped if self._buffer else 0
+        dropped = self._dropped
         return self._lost + self._damaged + pictures + dropped
 
     @property
@@ -222,11 +221,9 @@ class WebRtcSource:
     async def __aenter__(self) -> Self:
         """Start to take what comes."""
         self._started = self._clock()
-        self._buffer = CaptureBuffer()
-        self._converter = _Converter(self._buffer.put)
+        self._begin()
+        self._converter = _Converter(self._put)
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
-        if self._stopped:
-            self._buffer.close()
         self._on_open()
         return self
 
@@ -245,20 +242,6 @@ class WebRtcSource:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._converter is not None:
             self._converter.close()
-
-    def stop(self) -> None:
-        """End after what has already come."""
-        self._stopped = True
-        if self._buffer is not None:
-            self._buffer.close()
-
-    async def __aiter__(self) -> AsyncIterator[MediaItem]:
-        """Chunks and frames as they come."""
-        if self._buffer is None:
-            raise RuntimeError("open the source first: async with source")
-        while items := await self._buffer.take():
-            for item in items:
-                yield item
 
     async def _read(self) -> None:
         """Read every track until all have ended, those that nobody wants too."""
@@ -282,8 +265,8 @@ class WebRtcSource:
             duration = frame.samples / frame.sample_rate
             time = self._place(frame, clock, duration)
             if time is not None:
-                self._put(resampler.push(frame, time))
-        self._put(resampler.flush())
+                self._put_all(resampler.push(frame, time))
+        self._put_all(resampler.flush())
         self._ended.append("microphone ended")
 
     async def _see(self, track: MediaStreamTrack, clock: TrackClock) -> None:
@@ -306,11 +289,10 @@ class WebRtcSource:
         self._damaged += time is None
         return time
 
-    def _put(self, chunks: Iterable[AudioChunk]) -> None:
-        assert self._buffer is not None
+    def _put_all(self, chunks: Iterable[AudioChunk]) -> None:
         try:
             for chunk in chunks:
-                self._buffer.put(chunk)
+                self._put(chunk)
         except _DAMAGE:
             self._damaged += 1
 
