@@ -184,8 +184,10 @@ def live(tiny_recognizer: Recognizer) -> Live:
             )
             embedded.clear()
             results.append(tiny_recognizer.recognize(said, history))
-            # What is new of the history, and the turn as it is; the others lack a modality.
-            read += embedded[0] + embedded[1]
+            # The line before, of which only the end is new, and the turn as it is; the others
+            # lack a modality.
+            new = len(model.prompt.line_end) if history else len(embedded[0])
+            read += embedded[0][-new:] + embedded[1]
             cues.append(len(read) - 1)
             firsts.append(Prompt(np.array(read), np.array(cues)))
             history.append(Turn(said.participant, said.text, results[-1].inputs))
