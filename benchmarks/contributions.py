@@ -99,7 +99,7 @@ def measure(bundle: Path, data: Path, cache: Path, turns: int) -> dict[str, dict
         speech=(data,),
     )
     dialogues = composed(request).dialogues
-    places = [(d, i) for d, turns in enumerate(dialogues) for i in range(len(turns))]
+    places = [(d, i) for d, dialogue in enumerate(dialogues) for i in range(len(dialogue))]
     found = [
         contributions(recognizer, dialogues[d][:i], dialogues[d][i])
         for d, i in track(Random(SEED).sample(places, min(turns, len(places))))

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,19 +25,11 @@ from stream.sources.keeper import MAX_HUNG
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(no_thread_is_left: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing waits in real time."""
     monkeypatch.setattr(capture, "_BAD_READ_SECONDS", 0.0)
     monkeypatch.setattr(microphone, "_POLL_SECONDS", 0.001)
     monkeypatch.setattr(keeper, "CLOSE_SECONDS", 0.05)
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Iterator[None]:
-    """Whatever happened, all threads end once the drivers let them."""
-    threads = threading.active_count()
-    yield
-    wait_until(lambda: threading.active_count() <= threads + 1)  # the waiting has a loop's worker
 
 
 class Scene:

@@ -31,17 +31,9 @@ LOCATION = Location.of_rtsp("rtsp://ann:secret@host/door")
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(no_thread_is_left: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing does not wait for what hangs."""
     monkeypatch.setattr(keeper, "CLOSE_SECONDS", 0.05)
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Iterator[None]:
-    """Whatever happened, all threads end once the network lets them."""
-    threads = threading.active_count()
-    yield
-    wait_until(lambda: threading.active_count() <= threads + 1)  # the waiting has a loop's worker
 
 
 class Server:
