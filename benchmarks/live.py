@@ -264,20 +264,19 @@ class Models:
         self.options = options
         self.info, self.spec = assembly.check_bundle(options.bundle)
         wanted = assembly.Wanted(listen=True, look=options.behaviour)
-        base = self.spec["llm"]["base"]
-        self._parts = assembly.load_worker(options, resolve, base, wanted)
+        self._loaded = assembly.load_models(options, resolve, self.spec["llm"]["base"], wanted)
 
     @property
     def recognizer(self) -> Recognizer:
         """Of the workers."""
-        return self._parts._recognizer  # type: ignore[return-value]
+        return self._loaded.recognizer
 
     def worker(self, scenario: Scenario) -> Worker:
         """A fresh dialogue."""
-        kind = Worker if scenario.cached else ForgetfulWorker
-        kind = kind if scenario.incremental else LateWorker
-        parts = self._parts
-        return kind(parts._recognizer, parts._transcribe, perception=parts._perception)
+        loaded = self._loaded
+        kind = LateWorker if not scenario.incremental else Worker
+        kind = ForgetfulWorker if not scenario.cached else kind
+        return kind(loaded.recognizer, loaded.transcribe, perception=loaded.perception)
 
     def cutter(self, participant: str, scenario: Scenario) -> UtteranceCutter:
         """A live participant's."""

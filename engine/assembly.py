@@ -21,7 +21,8 @@ from engine.events import EmotionEvent, ModelInfo, build_event
 from engine.model.manifest import verify_bundle
 from engine.sinks import JsonlSink, MqttSink, Sink, embedded_broker
 from engine.sinks.without_text import WithoutText
-from engine.worker import Recognized, Transcribe, Worker
+from engine.transcripts import Transcribe
+from engine.worker import Recognized, Worker
 from stream.cutter import VIDEO_LAG, UtteranceCutter, WorkPlan
 from stream.errors import UserError
 from stream.ids import uuid7_factory
@@ -31,6 +32,7 @@ from stream.vad import SileroVad
 if TYPE_CHECKING:
     from engine.behaviour import BehaviourReader
     from engine.model.recognizer import Recognizer
+    from engine.perception import Perception
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +141,16 @@ def wanted(options: Options, source: Source, words: Transcribe | None) -> Wanted
     )
 
 
-def load_worker(options: Options, resolve: Resolve, base: str, wanted: Wanted) -> Worker:
+@dataclass(frozen=True)
+class Models:
+    """What a worker works with."""
+
+    recognizer: Recognizer
+    transcribe: Transcribe | None
+    perception: Perception
+
+
+def load_models(options: Options, resolve: Resolve, base: str, wanted: Wanted) -> Models:
     """Load what finds faces, words, emotions and behaviour, side by side; blocks.
 
     Args:
@@ -166,18 +177,24 @@ def load_worker(options: Options, resolve: Resolve, base: str, wanted: Wanted) -
     perception = Perception(
         encoder, lambda: FaceFollower(detector), measurer, observer, people=wanted.people
     )
+    return Models(encoder, transcribe.result(), perception)
+
+
+def load_worker(options: Options, resolve: Resolve, base: str, wanted: Wanted) -> Worker:
+    """A worker with its models; see `load_models`."""
+    models = load_models(options, resolve, base, wanted)
     if wanted.people:
         from engine.table import TableWorker
         from engine.voices import VoiceEmbedding
 
         return TableWorker(
-            encoder,
-            transcribe.result(),
-            perception=perception,
+            models.recognizer,
+            models.transcribe,
+            perception=models.perception,
             embed=VoiceEmbedding(resolve("speaker-embedding")),
             new_vad=lambda: SileroVad(resolve("silero-vad")),
         )
-    return Worker(encoder, transcribe.result(), perception=perception)
+    return Worker(models.recognizer, models.transcribe, perception=models.perception)
 
 
 def new_cutter(source: Source, resolve: Resolve, spec: Mapping[str, Any]) -> UtteranceCutter:

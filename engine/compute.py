@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from engine.schedule import PATIENCE, Job, Key, Leave, Listen, Look, Recognize, Schedule
 from engine.worker import Place, Recognized, Worker
-from stream.cutter import Work
+from stream.cutter import SoFar, Work
 from stream.media import Utterance
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,11 @@ class Compute:
             self._schedule.join(place.key, lossless=lossless)
 
     def put(self, key: Key, item: Work | Utterance) -> None:
-        """Let work wait."""
+        """Let work wait; words do not, for they are recognised on a thread of their own."""
+        if isinstance(item, Utterance):
+            self._worker.listen(item)
+        elif isinstance(item, SoFar) and item.paused:
+            self._worker.listen(item.utterance)
         with self._changed:
             self._schedule.put(key, item, self._clock())
             self._changed.notify()

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.faces import choose_speaker
+from engine.transcripts import Transcribe
 from engine.voices import HOP_SECONDS, WINDOW_SECONDS, SpeakerGuess, Speakers, VoiceChange
-from engine.worker import Place, Recognized, Recognizer, Transcribe, Worker
+from engine.worker import Place, Recognized, Recognizer, Worker
 from stream.ids import uuid7_factory
 from stream.media import SAMPLE_RATE, Samples, Utterance
 from stream.vad import WINDOW_SAMPLES

@@ -1,6 +1,7 @@
 """What the compute thread does with pictures, sound and utterances.
 
-One thread calls this for everything in turn, so nothing here needs a lock.
+One thread calls this for everything in turn, so nothing here needs a lock; `listen` alone may be
+called from any.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from engine.dialogue import Turn
 from engine.model.outputs import Recognition
+from engine.transcripts import Transcribe, Transcript, Transcripts
 from stream.cutter import SoundWindow
 from stream.media import Utterance, VideoFrame
 
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from engine.perception import Perception
 
 logger = logging.getLogger(__name__)
-
-Transcribe = Callable[[Utterance], str | None]
 
 POLL_SECONDS = 0.02
 """How often it is seen, while words are recognised, whether they are still wanted."""
@@ -90,20 +90,6 @@ class Recognized:
 
 
 @dataclass
-class _Heard:
-    """An utterance whose words are perhaps still being recognised."""
-
-    as_given: Utterance
-    listening: Future[Utterance] | None = None
-    latency_ms: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def utterance(self) -> Utterance:
-        """With its words; waits for them."""
-        return self.as_given if self.listening is None else self.listening.result()
-
-
-@dataclass
 class _Dialogue:
     history: list[Turn] = field(default_factory=list)
     turns: int = 0
@@ -131,15 +117,21 @@ class Worker:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._recognizer = recognizer
-        self._transcribe = transcribe
+        self._transcripts = Transcripts(transcribe, clock) if transcribe else None
         self._perception = perception
         self._clock = clock
         self.still_wanted: Callable[[], bool] = lambda: True
         """Asked before the dear part of an utterance that has not ended."""
-        # Words are recognised beside voice and pictures, on a core of their own if there is one.
-        self._listening = ThreadPoolExecutor(1, "words")
         self._dialogues: defaultdict[str, _Dialogue] = defaultdict(_Dialogue)
         self._tried: dict[str, Recognized] = {}  # the latest utterance that was not over, by key
+
+    def listen(self, utterance: Utterance) -> None:
+        """Begin to recognise words that will be asked for; from any thread.
+
+        They are recognised beside voice and pictures, on a core of their own if there is one.
+        """
+        if self._transcripts is not None:
+            self._transcripts.begin(utterance)
 
     def see(self, pictures: Sequence[tuple[str, VideoFrame]]) -> None:
         """Look at the next pictures of some participants, by their keys."""
@@ -169,16 +161,15 @@ class Worker:
         dialogue = self._dialogues[place.dialogue]
         dialogue.keys.add(place.key)
         tried = self._tried.pop(place.key, None)
-        recognized, heard = None, _Heard(utterance)
+        recognized = None
         try:
             if tried is not None and _same(tried, utterance, dialogue.turns):
-                recognized = _ended(tried, utterance)
+                recognized = replace(tried, utterance=self._said(utterance))
             else:
-                heard = self._listen(utterance)
-                recognized = self._recognize(place, heard, dialogue, final=final)
+                recognized = self._recognize(place, utterance, dialogue, final=final)
         finally:
             if final:
-                self._remember(dialogue, heard.utterance, recognized)
+                self._remember(dialogue, utterance, recognized)
         recognized = self._with_behaviour(place, recognized, remember=final)
         recognized = replace(recognized, final=final)
         if not final:
@@ -202,53 +193,44 @@ class Worker:
             self._recognizer.forget(place.dialogue)
 
     def _recognize(
-        self, place: Place, heard: _Heard, dialogue: _Dialogue, *, final: bool
+        self, place: Place, utterance: Utterance, dialogue: _Dialogue, *, final: bool
     ) -> Recognized:
+        words = self._transcripts.of(utterance) if self._transcripts else None
         perceived = None
         if self._perception is not None:
-            perceived = self._perception.perceived(place.key, heard.as_given, place.face)
+            perceived = self._perception.perceived(place.key, utterance, place.face)
         recognition = self._recognizer.recognize(
-            heard.as_given,
+            utterance,
             tuple(dialogue.history),
             perceived,
             place.dialogue,
-            lambda: self._words(heard, final),
+            lambda: utterance.text if words is None else self._wait(words, final).text,
         )
-        return Recognized(heard.utterance, recognition, dialogue.turns, dict(heard.latency_ms))
+        latency_ms = {} if words is None else {"asr": words.result().milliseconds}
+        return Recognized(self._said(utterance), recognition, dialogue.turns, latency_ms)
 
-    def _words(self, heard: _Heard, final: bool) -> str | None:
-        """Wait for the words of an utterance, if it has not ended as long as it is wanted."""
+    def _wait(self, words: Future[Transcript], final: bool) -> Transcript:
+        """Wait for the words of an utterance; if it has not ended, as long as it is wanted."""
         while not final:
             if not self.still_wanted():
                 raise NotWanted
-            if heard.listening is None or wait([heard.listening], POLL_SECONDS).done:
+            if wait([words], POLL_SECONDS).done:
                 break
-        return heard.utterance.text
+        return words.result()
 
-    def _listen(self, utterance: Utterance) -> _Heard:
-        """Begin to recognise the words of an utterance."""
-        heard = _Heard(utterance)
-        if self._transcribe is not None:
-            heard.listening = self._listening.submit(self._with_words, heard, self._transcribe)
-        return heard
-
-    def _with_words(self, heard: _Heard, transcribe: Transcribe) -> Utterance:
-        """Without its words an utterance still has a voice and a face."""
-        utterance = heard.as_given
-        try:
-            with self._timed(heard.latency_ms, "asr"):
-                return utterance.with_text(transcribe(utterance) or None)
-        except Exception as error:
-            logger.warning("utterance at %.1f s has no transcript: %s", utterance.start, error)
-            return replace(utterance, degraded=(*utterance.degraded, "transcription failed"))
+    def _said(self, utterance: Utterance) -> Utterance:
+        """The utterance with its words; waits for them."""
+        if self._transcripts is None:
+            return utterance
+        return self._transcripts.of(utterance).result().of(utterance)
 
     def _remember(
         self, dialogue: _Dialogue, utterance: Utterance, recognized: Recognized | None
     ) -> None:
-        text = utterance.text if recognized is None else recognized.utterance.text
+        said = self._said(utterance) if recognized is None else recognized.utterance
         inputs = None if recognized is None else recognized.recognition.inputs
         dialogue.turns += 1
-        dialogue.history.append(Turn(utterance.participant, text, inputs))
+        dialogue.history.append(Turn(said.participant, said.text, inputs))
 
     def _with_behaviour(
         self, place: Place, recognized: Recognized, *, remember: bool
@@ -282,12 +264,3 @@ def _same(tried: Recognized, utterance: Utterance, turns: int) -> bool:
         (one.id, one.participant, one.start, one.end) for one in (tried.utterance, utterance)
     )
     return before == stretch and tried.turn == turns
-
-
-def _ended(tried: Recognized, utterance: Utterance) -> Recognized:
-    """The result for the same stretch, with what is known of its media by now."""
-    lost = utterance.frames_dropped, utterance.degraded
-    known = replace(tried.utterance, frames_dropped=lost[0], degraded=lost[1])
-    if "transcription failed" in tried.utterance.degraded:
-        known = replace(known, degraded=(*known.degraded, "transcription failed"))
-    return replace(tried, utterance=known)

@@ -1,0 +1,101 @@
+"""The words of utterances, recognised on a thread of their own, each stretch of speech once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from stream.media import Utterance
+
+logger = logging.getLogger(__name__)
+
+Transcribe = Callable[[Utterance], str | None]
+"""Gives the words of an utterance, None or "" where there are none."""
+
+KEPT = 32
+"""Transcripts, so that a stretch that is recognised again needs no second one."""
+FAILED = "transcription failed"
+"""Why an utterance without words is worse than it could be."""
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said in a stretch of speech."""
+
+    text: str | None
+    """None where there are no words."""
+    milliseconds: float
+    """How long it took."""
+    failed: bool = False
+    """Whether the words are missing because of an error."""
+
+    def of(self, utterance: Utterance) -> Utterance:
+        """The utterance with its words; without them it still has a voice and a face."""
+        if self.failed:
+            return replace(utterance, degraded=(*utterance.degraded, FAILED))
+        return utterance.with_text(self.text)
+
+
+class Transcripts:
+    """Thread-safe.
+
+    Args:
+        transcribe: Called on one thread alone.
+        clock: Seconds.
+    """
+
+    def __init__(
+        self, transcribe: Transcribe, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._transcribe, self._clock = transcribe, clock
+        self._thread = ThreadPoolExecutor(1, "words")
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[str, float, float], Future[Transcript]] = OrderedDict()
+
+    def begin(self, utterance: Utterance) -> None:
+        """Recognise words that will be asked for, unless others wait.
+
+        What nobody asks for after all costs its time, so no queue of it must grow.
+        """
+        with self._lock:
+            if not any(_waits(words) for words in self._known.values()):
+                self._begin(utterance)
+
+    def of(self, utterance: Utterance) -> Future[Transcript]:
+        """The words of an utterance, begun now if they were not; not to be cancelled.
+
+        With another end it is another stretch of speech; the one before is given up if it waits.
+        """
+        with self._lock:
+            for id, start, end in list(self._known):
+                if id == utterance.id and (start, end) != (utterance.start, utterance.end):
+                    self._known.pop((id, start, end)).cancel()
+            return self._begin(utterance)
+
+    def _begin(self, utterance: Utterance) -> Future[Transcript]:
+        stretch = utterance.id, utterance.start, utterance.end
+        if stretch not in self._known:
+            self._known[stretch] = self._thread.submit(self._hear, utterance)
+        self._known.move_to_end(stretch)
+        if len(self._known) > KEPT:
+            self._known.popitem(last=False)
+        return self._known[stretch]
+
+    def _hear(self, utterance: Utterance) -> Transcript:
+        began = self._clock()
+        text, failed = None, False
+        try:
+            text = self._transcribe(utterance) or None
+        except Exception as error:
+            logger.warning("utterance at %.1f s has no transcript: %s", utterance.start, error)
+            failed = True
+        return Transcript(text, 1000 * (self._clock() - began), failed)
+
+
+def _waits(future: Future[Transcript]) -> bool:
+    return not (future.running() or future.done())
