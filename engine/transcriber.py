@@ -1,14 +1,13 @@
 """Speech to text with Whisper (arXiv 2212.04356) on CTranslate2.
 
 Whisper reads windows of 30 s, and its time goes with their length. An utterance is read in a
-window that is a few seconds longer than itself, which takes a fifth of the time and costs
-no words: `python -m benchmarks.transcription`. With little silence after the words it now and
-then says them again; where that happens, the utterance is read in a longer window.
+window that is a few seconds longer than itself, which takes a quarter of the time and costs
+no words: `python -m benchmarks.transcription`. With too little silence after the words it says
+them again and again; where that happens, the utterance is read in a whole window.
 """
 
 from __future__ import annotations
 
-import string
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +23,10 @@ from stream.media import SAMPLE_RATE, Samples
 
 WINDOW_SECONDS = 30.0
 """Longest window, and most that is read of an utterance."""
-WINDOWS: tuple[tuple[float, float], ...] = (
-    (5.0, 8.0),
-    (8.0, 10.0),
-    (WINDOW_SECONDS, WINDOW_SECONDS),
-)
-"""Empty seconds after an utterance, and least seconds in all, of the windows that are tried."""
+SILENCE_SECONDS = 8.0
+"""Empty window after an utterance."""
+LEAST_SECONDS = 10.0
+"""Shortest window."""
 FRAMES_PER_SECOND = 100
 TOKENS_PER_SECOND = 12
 """Far more than anybody says; ends a decoder caught in a loop."""
@@ -41,9 +38,7 @@ SURE_LOG_PROBABILITY = -0.5
 MIN_LOG_PROBABILITY = -1.0
 """Words less likely than this are guesses."""
 MAX_COMPRESSION = 2.4
-"""Text that zip shrinks more than this is that of a decoder caught in a loop."""
-TWICE_WORDS = 3
-"""So many words that are said twice running may have been said once."""
+"""Text that zip shrinks more than this repeats itself."""
 
 
 class Transcriber:
@@ -91,15 +86,10 @@ class Transcriber:
             return ""
         features = self._model.feature_extractor(clean)
         seconds = len(clean) / SAMPLE_RATE
-        before = ""
-        for window in dict.fromkeys(
-            min(WINDOW_SECONDS, max(least, seconds + empty)) for empty, least in WINDOWS
-        ):
-            heard = self._read(features, window, seconds)
-            # What two windows have alike was really said twice.
-            if not heard.is_loop and (heard.text == before or not says_twice(heard.text)):
-                break
-            before = heard.text
+        window = min(WINDOW_SECONDS, max(LEAST_SECONDS, seconds + SILENCE_SECONDS))
+        heard = self._read(features, window, seconds)
+        if heard.repeats and window < WINDOW_SECONDS:
+            heard = self._read(features, WINDOW_SECONDS, seconds)
         return heard.text if heard.was_said else ""
 
     def _read(self, features: NDArray[np.float32], window: float, seconds: float) -> _Heard:
@@ -135,7 +125,7 @@ class _Heard:
     """Whether it had to be cut off."""
 
     @property
-    def is_loop(self) -> bool:
+    def repeats(self) -> bool:
         """Whether the decoder was caught in a loop."""
         encoded = self.text.encode()
         compression = len(encoded) / len(zlib.compress(encoded)) if encoded else 0.0
@@ -146,14 +136,4 @@ class _Heard:
         """False for what Whisper makes up from noise and silence."""
         if self.no_speech > MAX_NO_SPEECH and self.log_probability < SURE_LOG_PROBABILITY:
             return False
-        return self.log_probability >= MIN_LOG_PROBABILITY and not self.is_loop
-
-
-def says_twice(text: str) -> bool:
-    """Whether a phrase of three words or more follows itself, whatever its punctuation."""
-    words = [word.strip(string.punctuation).lower() for word in text.split()]
-    return any(
-        words[first : first + length] == words[first + length : first + 2 * length]
-        for length in range(TWICE_WORDS, len(words) // 2 + 1)
-        for first in range(len(words) - 2 * length + 1)
-    )
+        return self.log_probability >= MIN_LOG_PROBABILITY and not self.repeats

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.transcriber import Transcriber, _Heard, says_twice
+from engine.transcriber import Transcriber
 from export.models import resolve
 from stream.errors import UserError
 from stream.media import SAMPLE_RATE, Samples
@@ -74,51 +74,6 @@ def test_a_fragment_is_transcribed(transcriber: Transcriber, speech: Samples) ->
     """0.2 seconds of speech give a text of a word at most."""
     fragment = speech[int(0.6 * SAMPLE_RATE) : int(0.8 * SAMPLE_RATE)]
     assert len(transcriber(fragment).split()) <= 1
-
-
-@pytest.mark.parametrize(
-    ("text", "twice"),
-    [
-        ("Dogs are sitting. Dogs are sitting", True),
-        ("Well, dogs are sitting by; dogs are sitting by", True),
-        ("No, no, no, no!", False),
-        ("I know. I know what you did.", False),
-        ("", False),
-    ],
-)
-def test_a_phrase_said_twice(text: str, twice: bool) -> None:
-    """Three words or more, one right after the other."""
-    assert says_twice(text) is twice
-
-
-@pytest.mark.parametrize(
-    ("texts", "words", "windows"),
-    [
-        (["Come over here."], "Come over here.", [8.0]),
-        (["Go on now. Go on now.", "Go on now."], "Go on now.", [8.0, 10.0]),
-        (["Go on now. Go on now."] * 2, "Go on now. Go on now.", [8.0, 10.0]),
-        (["ha " * 60, "ha " * 60, "Ha ha ha."], "Ha ha ha.", [8.0, 10.0, 30.0]),
-        (["ha " * 60] * 3, "", [8.0, 10.0, 30.0]),
-    ],
-    ids=["once", "repeated", "said twice", "a loop", "a loop in every window"],
-)
-def test_what_is_repeated_is_read_in_a_longer_window(
-    transcriber: Transcriber,
-    monkeypatch: pytest.MonkeyPatch,
-    texts: list[str],
-    words: str,
-    windows: list[float],
-) -> None:
-    """Until it is no longer, or two windows agree; a loop is never taken for words."""
-    read: list[float] = []
-
-    def say(_: object, window: float, __: float) -> _Heard:
-        read.append(window)
-        return _Heard(texts[len(read) - 1], 0.0, 0.0, endless=False)
-
-    monkeypatch.setattr(transcriber, "_read", say)
-    assert transcriber(np.full(2 * SAMPLE_RATE, 0.1, np.float32)) == words
-    assert read == windows
 
 
 def test_wrong_folder(tmp_path: Path) -> None:
