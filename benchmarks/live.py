@@ -227,11 +227,14 @@ class Arrivals:
 
 
 class LateWorker(Worker):
-    """Leaves everything to the end of the utterance."""
+    """Leaves everything to the end of the utterance, one after the other."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._pictures: defaultdict[str, list[VideoFrame]] = defaultdict(list)
+
+    def listen(self, utterance: Utterance) -> None:
+        """The words come with the utterance, too."""
 
     def see(self, pictures: Sequence[tuple[str, VideoFrame]]) -> None:
         """Keep the pictures."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stream.cutter import Resumed, SoFar, SoundWindow, Work
@@ -38,6 +39,9 @@ PATIENCE = 0.2
 """... unless one has waited for so many seconds."""
 HOLD = 0.5
 """Seconds that pictures and windows wait at most for who has fallen silent."""
+CLEAR = 0.12
+"""Seconds before and after an utterance is expected to end in which nothing else is begun: its
+result is there, and four pictures take as long."""
 NEWS_DELAY = 0.5
 """Seconds that news of an utterance lets other work go first."""
 
@@ -100,6 +104,8 @@ class _Seat:
     so_far: tuple[float, SoFar] | None = None
     leaving: bool = False
     hushed: bool = False
+    due: float = math.inf
+    """When the utterance that may have ended surely has."""
     resumptions: int = 0
     served: float = -math.inf
     lost_pictures: int = 0
@@ -143,6 +149,7 @@ class Schedule:
         seat = self._seats[key]
         if isinstance(item, Resumed):
             seat.resumptions += 1
+            seat.due = math.inf
             if seat.so_far and seat.so_far[1].paused:
                 self._supersede(seat)
         elif isinstance(item, VideoFrame):
@@ -157,9 +164,10 @@ class Schedule:
                 seat.windows.popleft()  # no loss: it is computed at the end
         elif isinstance(item, SoFar):
             self._supersede(seat)
-            seat.so_far = now, item
+            seat.so_far, seat.due = (now, item), now + item.ends_in
         else:
             self._supersede(seat, item)
+            seat.due = math.inf
             seat.ended.append((now, item))
             if len(seat.ended) > MAX_UTTERANCES and not seat.lossless:
                 seat.ended.popleft()
@@ -231,8 +239,17 @@ class Schedule:
     def _take_piece(self, now: float) -> Job | None:
         """Pictures, a window of sound or news, first come first served.
 
-        While somebody has just fallen silent nothing is begun, so that they can be tried at once.
+        While somebody has just fallen silent nothing is begun but what their try will need, so
+        that it is soon done; and nothing when an utterance is about to end.
         """
+        if any(abs(seat.due - now) <= CLEAR for seat in self._seats.values()):
+            return None
+        hushed = [key for key, seat in self._seats.items() if seat.hushed]
+        if any(self._seats[key].pictures for key in hushed):
+            return self._look(hushed)
+        for key in hushed:
+            if self._seats[key].windows:
+                return Listen(key, self._seats[key].windows.popleft()[1])
         waiting: list[tuple[float, int, Key]] = []
         enough = self.depth("frames") >= WORTHWHILE
         for key, seat in self._seats.items():
@@ -246,10 +263,10 @@ class Schedule:
         if not waiting:
             return None
         since, kind, key = min(waiting)
-        if now - since < HOLD and any(seat.hushed for seat in self._seats.values()):
+        if hushed and now - since < HOLD:
             return None
         if kind == 0:
-            return self._look()
+            return self._look(list(self._seats))
         return Listen(key, self._seats[key].windows.popleft()[1]) if kind == 1 else self._try(key)
 
     def _take_leave(self) -> Leave | None:
@@ -299,9 +316,9 @@ class Schedule:
             own.append(seat.pictures.popleft()[1])
         return tuple(own)
 
-    def _look(self) -> Look:
-        """The oldest pictures, one of each participant in turn."""
-        keys = [key for key, seat in self._seats.items() if seat.pictures]
+    def _look(self, keys: Sequence[Key]) -> Look:
+        """The oldest pictures of some, one of each participant in turn."""
+        keys = [key for key in keys if self._seats[key].pictures]
         first = self._turn % len(keys)
         self._turn += 1
         order = deque([*keys[first:], *keys[:first]])

@@ -45,10 +45,12 @@ class Recognizer(Protocol):
         perceived: Perceived | None = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
+        check: Callable[[], object] = lambda: None,
     ) -> Recognition:
         """The emotion expressed in `utterance`, after the turns of `history`.
 
-        Its text is asked of `words` where that is given, as late as it can be.
+        Its text is asked of `words` where that is given, as late as it can be. `check` is called
+        time and again, and ends it by what it raises.
         """
         ...
 
@@ -121,7 +123,7 @@ class Worker:
         self._perception = perception
         self._clock = clock
         self.still_wanted: Callable[[], bool] = lambda: True
-        """Asked before the dear part of an utterance that has not ended."""
+        """Asked time and again about an utterance that has not ended."""
         self._dialogues: defaultdict[str, _Dialogue] = defaultdict(_Dialogue)
         self._tried: dict[str, Recognized] = {}  # the latest utterance that was not over, by key
 
@@ -205,18 +207,21 @@ class Worker:
             perceived,
             place.dialogue,
             lambda: utterance.text if words is None else self._wait(words, final).text,
+            lambda: self._check(final),
         )
         latency_ms = {} if words is None else {"asr": words.result().milliseconds}
         return Recognized(self._said(utterance), recognition, dialogue.turns, latency_ms)
 
     def _wait(self, words: Future[Transcript], final: bool) -> Transcript:
         """Wait for the words of an utterance; if it has not ended, as long as it is wanted."""
-        while not final:
-            if not self.still_wanted():
-                raise NotWanted
-            if wait([words], POLL_SECONDS).done:
-                break
+        while not (final or wait([words], POLL_SECONDS).done):
+            self._check(final)
         return words.result()
+
+    def _check(self, final: bool) -> None:
+        """Give up what has not ended and is no longer wanted."""
+        if not (final or self.still_wanted()):
+            raise NotWanted
 
     def _said(self, utterance: Utterance) -> Utterance:
         """The utterance with its words; waits for them."""

@@ -88,6 +88,8 @@ class SoFar:
     """Without frames: they came before."""
     paused: bool
     """Whether there is a pause now, so that it may be all; else there is just news."""
+    ends_in: float = math.inf
+    """Media seconds in which it ends if the pause goes on."""
 
 
 @dataclass(frozen=True)
@@ -275,8 +277,10 @@ class UtteranceCutter:
         self._give_frames()
         assert self._open is not None
         utterance = self._utterance(self._open[1], boundary, final=False)
-        self._work.append(SoFar(utterance, paused))
-        self._told_at = now
+        ends_in = self._segmenter.ends_in if paused else math.inf
+        self._work.append(SoFar(utterance, paused, ends_in))
+        if not paused:
+            self._told_at = now
 
     def _give_frames(self) -> None:
         """Give the pictures of open and waiting utterances that were not given yet."""

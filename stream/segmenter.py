@@ -15,6 +15,7 @@ The rules, in the order in which a window of sound meets them:
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -109,6 +110,11 @@ class Segmenter:
         return 0.0 if self._start is None else self._now - self._speech_end
 
     @property
+    def ends_in(self) -> float:
+        """Seconds without speech that still end the open utterance; infinite where none is open."""
+        return math.inf if self._start is None else self._patience - self.silence
+
+    @property
     def tentative(self) -> Boundary | None:
         """The open utterance as it ends if no more speech comes; None where that is a blip."""
         if self._start is None or self._is_blip:
@@ -147,6 +153,10 @@ class Segmenter:
         enough = self._speech_seconds > self.config.min_speech_seconds - _EPSILON
         return not (self._continued or enough)
 
+    @property
+    def _patience(self) -> float:
+        return self.config.merge_seconds if self._is_blip else self.config.hangover_seconds
+
     def _open(self, time: float) -> None:
         self._start = max(time - self.config.pre_roll_seconds, self._floor or 0.0)
         self._speech_seconds = 0.0
@@ -163,8 +173,7 @@ class Segmenter:
 
     def _close_if_due(self) -> list[Boundary]:
         assert self._start is not None
-        patience = self.config.merge_seconds if self._is_blip else self.config.hangover_seconds
-        if self._now - self._speech_end > patience - _EPSILON:
+        if self._now - self._speech_end > self._patience - _EPSILON:
             return self._close()
         if self._now + self._window - self._start > self.config.max_seconds + _EPSILON:
             return self._split()

@@ -7,7 +7,7 @@ that the allocator cannot use again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -28,8 +28,10 @@ class KvBuffer(Cache):
         Args:
             config: Of the LLM.
         """
+        self.check: Callable[[], object] = lambda: None
+        """Called at every layer of a forward pass; what it raises ends the pass."""
         layers = range(config.num_hidden_layers)
-        self._own = [_Layer() for _ in layers]  # type: ignore[no-untyped-call]
+        self._own = [_Layer(lambda: self.check()) for _ in layers]
         super().__init__(layers=list(self._own))
 
     def keep(self, slots: Sequence[int]) -> None:
@@ -46,10 +48,15 @@ class KvBuffer(Cache):
 class _Layer(DynamicLayer):  # type: ignore[no-untyped-call]
     """(B, heads, T, D) keys and values as the first T places of a longer memory."""
 
+    def __init__(self, check: Callable[[], object]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._check = check
+
     def update(
         self, key_states: Tensor, value_states: Tensor, *_: object, **__: object
     ) -> tuple[Tensor, Tensor]:
         """Add tokens; returns all."""
+        self._check()
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
             self._memory = [key_states[:, :, :0], value_states[:, :, :0]]

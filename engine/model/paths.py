@@ -17,7 +17,7 @@ the LLM.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -84,19 +84,35 @@ class PathCache:
         """Tokens whose keys and values are kept."""
         return len(self._depths)
 
-    def read(self, stem: Sequence[Line], branches: Sequence[Line]) -> Tensor:
+    def read(
+        self,
+        stem: Sequence[Line],
+        branches: Sequence[Line],
+        check: Callable[[], object] = lambda: None,
+    ) -> Tensor:
         """Read what is not known yet of some paths; what is not on them is forgotten.
 
         Args:
             stem: What all begin with.
             branches: What each goes on with; none where the stem alone is to be read.
+            check: Called at every layer of the LLM. Whatever it, or anything else, raises leaves
+                what was known as it was.
 
         Returns:
             (n, H) last hidden states at the ends of the branches.
         """
         self._keep(self._known(stem, branches))
         self._lines = [*stem, *branches]
-        first, parts = len(self), list[Tensor]()
+        first = len(self)
+        self._cache.check = check
+        try:
+            return self._read(stem, branches, first)
+        except BaseException:
+            self._keep(range(first))  # half of the layers may know more
+            raise
+
+    def _read(self, stem: Sequence[Line], branches: Sequence[Line], first: int) -> Tensor:
+        parts = list[Tensor]()
         start = self._extend(stem, ROOT, parts)
         ends = [self._extend([branch], start, parts, first) for branch in branches]
         if parts:

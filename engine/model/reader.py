@@ -10,7 +10,7 @@ Letters in shapes: n alternatives, E emotions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -61,7 +61,11 @@ class DialogueReader:
         self._read(history, [])
 
     def contrast(
-        self, history: Sequence[TurnInputs], turn: TurnInputs, without: Mapping[str, TurnInputs]
+        self,
+        history: Sequence[TurnInputs],
+        turn: TurnInputs,
+        without: Mapping[str, TurnInputs],
+        check: Callable[[], object] = lambda: None,
     ) -> Tensor:
         """Label scores of the next turn, then of what it is without each of some modalities.
 
@@ -74,6 +78,8 @@ class DialogueReader:
             history: The turns before it, already cut to the context.
             turn: The turn.
             without: By the name of a modality the turn that lacks it.
+            check: Called time and again; what it raises ends the reading, and costs nothing of
+                what was read before.
 
         Returns:
             (1 + n, E), in the order given.
@@ -85,16 +91,17 @@ class DialogueReader:
             else self._to_cue(history, other)
             for name, other in without.items()
         ]
-        states = self._read(history, [whole, *lines])
+        states = self._read(history, [whole, *lines], check)
         return self._model.score(states, [turn, *without.values()])
 
-    def _read(self, history: Sequence[TurnInputs], branches: Sequence[Line]) -> Tensor:
+    def _read(
+        self,
+        history: Sequence[TurnInputs],
+        branches: Sequence[Line],
+        check: Callable[[], object] = lambda: None,
+    ) -> Tensor:
         stem = [Line(self._model.prompt.instruction), *self._lines((), history)]
-        try:
-            return self._paths.read(stem, branches)
-        except BaseException:
-            self.forget()  # the cache may hold half of what was being read
-            raise
+        return self._paths.read(stem, branches, check)
 
     def _lines(self, before: Sequence[TurnInputs], turns: Sequence[TurnInputs]) -> list[Line]:
         """Lines of some turns, with their ends."""

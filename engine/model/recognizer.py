@@ -135,6 +135,7 @@ class Recognizer:
         perceived: Perceived | None = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
+        check: Callable[[], object] = lambda: None,
     ) -> Recognition:
         """The emotion expressed in an utterance, given the turns before it.
 
@@ -145,6 +146,7 @@ class Recognizer:
             dialogue: Names the dialogue; each keeps what was read of it.
             words: Asked for the text when voice and pictures are encoded, so that it can be
                 recognised meanwhile; None to take that of the utterance.
+            check: Called time and again while the LLM reads; what it raises ends that.
         """
         latency: dict[str, float] = {}
         absent: dict[str, str] = {}
@@ -166,7 +168,8 @@ class Recognizer:
         used = [name for name in ("text", "audio", "video") if name not in absent]
         with _timed(latency, "llm"):
             apart = used if len(used) > 1 else ()
-            probabilities = self.predict(self._keep(history, turn), turn, apart, dialogue)
+            kept = self._keep(history, turn)
+            probabilities = self.predict(kept, turn, apart, dialogue, check)
         full = dict(zip(self.labels, probabilities[0].tolist(), strict=True))
         winner = int(probabilities[0].argmax())
         return Recognition(
@@ -247,6 +250,7 @@ class Recognizer:
         turn: TurnInputs,
         apart: Sequence[str] = (),
         dialogue: str = "",
+        check: Callable[[], object] = lambda: None,
     ) -> Tensor:
         """Calibrated probabilities (1 + n, E) of the next turn, then without each modality.
 
@@ -255,9 +259,10 @@ class Recognizer:
             turn: The turn.
             apart: Names of n modalities.
             dialogue: Names the dialogue.
+            check: See `recognize`.
         """
         others = {name: without(turn, name) for name in apart}
-        scores = self._reader(dialogue).contrast(history, turn, others).cpu()
+        scores = self._reader(dialogue).contrast(history, turn, others, check).cpu()
         modalities = [used_modalities(one) for one in (turn, *others.values())]
         return self.calibration.probabilities(scores, modalities)
 

@@ -96,6 +96,7 @@ class Rule:
         perceived: object = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
+        check: Callable[[], object] = lambda: None,
     ) -> Recognition:
         """Joy."""
         self.starts.append(utterance.start)

@@ -103,6 +103,7 @@ class Joy:
         perceived: Any = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
+        check: Callable[[], object] = lambda: None,
     ) -> Recognition:
         """Joy, from as many pictures as were looked at."""
         return Recognition({"joy": 1.0}, quality={"audio": 1.0}, pictures=len(perceived))

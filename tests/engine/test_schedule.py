@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.schedule import (
     BATCH,
+    CLEAR,
     HOLD,
     MAX_PICTURES,
     MAX_UTTERANCES,
@@ -42,9 +45,9 @@ def said(number: int, end: float = 1.0) -> Utterance:
     return Utterance(str(number), "p", 0.0, end)
 
 
-def so_far(number: int = 0, *, paused: bool) -> SoFar:
+def so_far(number: int = 0, *, paused: bool, ends_in: float = math.inf) -> SoFar:
     """An utterance that goes on."""
-    return SoFar(said(number), paused)
+    return SoFar(said(number), paused, ends_in)
 
 
 def schedule(*keys: str, lossless: bool = False) -> Schedule:
@@ -255,6 +258,50 @@ def test_what_is_being_recognised_may_become_worthless() -> None:
     assert isinstance(ended, Recognize)
     line.put("b", said(2), 2.0)
     assert line.is_wanted(ended)
+
+
+def test_what_a_try_will_need_is_done_while_it_is_awaited() -> None:
+    """Pictures and sound of who has fallen silent, of them alone and at once."""
+    line = schedule("a", "b")
+    for key in "ab":
+        line.put(key, frame(0.0), 0.0)
+        line.put(key, window(), 0.0)
+    assert isinstance(line.take(0.0), Listen)
+    line.hush("b", True)
+    looked, heard = line.take(0.0), line.take(0.0)
+    assert isinstance(looked, Look)
+    assert isinstance(heard, Listen)
+    assert ({key for key, _ in looked.pictures}, heard.key) == ({"b"}, "b")
+    assert line.take(0.0) is None
+
+
+def test_nothing_is_begun_when_an_utterance_is_about_to_end() -> None:
+    """Its result is there; it goes at once, or speech goes on."""
+    line = schedule("a", "b")
+    line.put("a", so_far(paused=True, ends_in=0.45), 10.0)
+    assert isinstance(line.take(10.0), Recognize)
+    line.put("b", window(), 10.0)
+    line.put("b", window(), 10.0)
+    line.put("b", window(), 10.0)
+    assert isinstance(line.take(10.44 - CLEAR), Listen)
+    assert line.take(10.46 - CLEAR) is None
+    line.put("a", Resumed(), 10.46)
+    assert isinstance(line.take(10.46), Listen)
+    line.put("a", so_far(paused=True, ends_in=0.45), 10.5)
+    line.take(10.5)
+    line.put("a", said(0), 10.95)
+    assert isinstance(line.take(10.95), Recognize)
+    assert isinstance(line.take(10.95), Listen)
+
+
+def test_an_end_that_does_not_come_holds_nothing_up() -> None:
+    """A source may stop in the middle of a pause."""
+    line = schedule("a", "b")
+    line.put("a", so_far(paused=True, ends_in=0.4), 0.0)
+    line.take(0.0)
+    line.put("b", window(), 0.5)
+    assert line.take(0.5) is None
+    assert isinstance(line.take(0.41 + CLEAR), Listen)
 
 
 def test_who_falls_silent_is_waited_for() -> None:

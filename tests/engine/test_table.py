@@ -213,6 +213,7 @@ class Joy:
         perceived: Any = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
+        check: Callable[[], object] = lambda: None,
     ) -> Recognition:
         """Joy."""
         utterance = utterance.with_text(words() if words else utterance.text)

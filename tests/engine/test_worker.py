@@ -33,9 +33,11 @@ class Listener:
         perceived: object = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
+        check: Callable[[], object] = lambda: None,
     ) -> Recognition:
         """Always neutral."""
         text = words() if words else utterance.text
+        check()
         if text == "mumble":
             raise RuntimeError("not understood")
         self.heard.append((text, tuple(history)))
@@ -260,3 +262,36 @@ def test_what_is_no_longer_wanted_is_not_recognised() -> None:
         worker.recognize(A, utterance(0), final=False)
     assert listener.heard == []
     assert finish(worker, utterance(0)).utterance.text == "words 0"
+
+
+def test_a_try_is_given_up_while_it_is_read() -> None:
+    """Where its speech goes on, at once, and leaves no trace."""
+    listener = Listener()
+    worker = Worker(listener, lambda u: f"words {u.id}")
+    asked = iter([True, False])
+    worker.still_wanted = lambda: next(asked)
+
+    def recognize(*arguments: Any) -> Recognition:
+        for _ in range(3):
+            arguments[-1]()
+        raise AssertionError("it was read to the end")
+
+    listener.recognize = recognize  # type: ignore[method-assign]
+    with pytest.raises(NotWanted):
+        worker.recognize(A, utterance(0), final=False)
+    assert next(asked, None) is None
+
+
+def test_words_that_were_begun_are_not_recognised_again() -> None:
+    """They may be asked for before anything else of the utterance is done."""
+    heard: list[str] = []
+
+    def transcribe(said: Utterance) -> str:
+        heard.append(said.id)
+        return f"words {said.id}"
+
+    worker = Worker(Listener(), transcribe)
+    worker.listen(utterance(0))
+    assert finish(worker, utterance(0)).utterance.text == "words 0"
+    assert heard == ["0"]
+    Worker(Listener()).listen(utterance(1))

@@ -361,7 +361,7 @@ def test_pictures_are_not_kept_once_they_are_given() -> None:
 
 def test_a_pause_is_told_early_and_so_is_its_end() -> None:
     """Well before the utterance is over it is given as it would be; more speech voids that."""
-    work, ended = _ahead(_speech((1.0, 2.0), (2.3, 3.3), until=6.0))
+    work, ended = _ahead(_speech((1.0, 1.8), (2.1, 2.7), until=6.0))
     kinds = [one for one in work if isinstance(one, SoFar | Resumed)]
     (utterance,) = ended
     first, resumed, last = kinds
@@ -372,6 +372,7 @@ def test_a_pause_is_told_early_and_so_is_its_end() -> None:
     assert last.paused
     assert first.utterance.id == last.utterance.id == utterance.id
     assert last.utterance.end == pytest.approx(utterance.end)
+    assert last.ends_in == pytest.approx(0.5 - PLAN.pause_seconds, abs=0.032)
     np.testing.assert_array_equal(last.utterance.audio, utterance.audio)
     assert first.utterance.end < last.utterance.end
 
@@ -436,3 +437,13 @@ def test_a_hush_is_known_before_the_pause_is_told() -> None:
             assert not told
     assert hushed
     assert 2.0 < hushed[0] <= hushed[-1] < 2.0 + PLAN.pause_seconds + 0.04
+
+
+def test_short_pauses_do_not_put_off_news() -> None:
+    """What is told at a pause may come to nothing."""
+    spoken = [(1.0 + 0.7 * number, 1.6 + 0.7 * number) for number in range(8)]
+    work, _ = _ahead(_speech(*spoken, until=9.0))
+    kinds = [one for one in work if isinstance(one, SoFar)]
+    news = [one.utterance.end for one in kinds if not one.paused]
+    assert sum(one.paused for one in kinds) >= 5
+    assert [round(end - kinds[0].utterance.start) for end in news] == [2, 4]

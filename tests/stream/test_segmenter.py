@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 from hypothesis import given
@@ -204,3 +205,25 @@ def test_settings_that_contradict_each_other_are_refused(
     """The message names what is wrong."""
     with pytest.raises(ValueError, match=named):
         SegmenterConfig(**setting)
+
+
+@pytest.mark.parametrize(
+    ("speech", "patience"),
+    [(1.0, SegmenterConfig.hangover_seconds), (0.1, SegmenterConfig.merge_seconds)],
+    ids=["an utterance", "a blip"],
+)
+def test_when_it_ends_is_known_before(speech: float, patience: float) -> None:
+    """What is left of the silence that ends it, until it does."""
+    segmenter = Segmenter()
+    assert segmenter.ends_in == math.inf
+    probabilities = _seconds(speech, SPEECH)
+    for number, probability in enumerate(probabilities):
+        segmenter.push(number * WINDOW_SECONDS, probability)
+        assert segmenter.ends_in == pytest.approx(patience) or number * WINDOW_SECONDS < 0.25
+    silent = 0
+    while segmenter.open_since is not None:
+        assert segmenter.ends_in == pytest.approx(patience - silent * WINDOW_SECONDS)
+        segmenter.push((len(probabilities) + silent) * WINDOW_SECONDS, SILENCE)
+        silent += 1
+    assert 0 <= silent * WINDOW_SECONDS - patience < WINDOW_SECONDS
+    assert segmenter.ends_in == math.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -133,17 +134,42 @@ def test_a_history_that_went_another_way(model: EmotionModel, spec: ModelSpec) -
 
 @torch.inference_mode()
 def test_a_failure_leaves_nothing_behind(model: EmotionModel, spec: ModelSpec) -> None:
-    """A half-filled cache is thrown away, and the next turn is right."""
+    """What it began to read is thrown away, and the next turn is right."""
     turns, reader = make_turns(spec, 4), DialogueReader(model)
     reader(turns[:2], [turns[2]])
+    known = reader.cached_tokens
     last = model.llm.get_decoder().layers[-1]
     hook = last.register_forward_pre_hook(lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         reader(turns[:3], [turns[3]])
     hook.remove()
-    assert reader.cached_tokens == 0
+    assert 0 < reader.cached_tokens <= known
     anew = DialogueReader(model)(turns[:3], [turns[3]])
     torch.testing.assert_close(reader(turns[:3], [turns[3]]), anew, **CLOSE)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+@torch.inference_mode()
+def test_a_reading_that_is_given_up_costs_nothing(
+    model: EmotionModel, spec: ModelSpec, layer: int
+) -> None:
+    """Whatever layer it ends at, what was read before is known and right."""
+    reader, turns = DialogueReader(model), make_turns(spec, 5)
+    history, turn = kept(model, turns), turns[-1]
+    reader.prepare(history)
+    known, calls = reader.cached_tokens, itertools.count()
+
+    def stop() -> None:
+        if next(calls) == layer:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        reader.contrast(history, turn, {"audio": without(turn, "audio")}, stop)
+    assert reader.cached_tokens == known
+    with tokens_read(model) as counts:
+        scores = reader.contrast(history, turn, {})
+    assert counts[0] < known
+    torch.testing.assert_close(scores, model([[*history, turn]])[-1:], **CLOSE)
 
 
 @torch.inference_mode()
