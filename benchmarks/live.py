@@ -129,7 +129,7 @@ class LoopedClip:
         pace: str = "real",
     ) -> None:
         self.participant, self.live = participant, pace == "real"
-        self._path, self._seconds, self._pace = path, seconds, pace
+        self._path, self._seconds = path, seconds
         self._speech, self._share, self._offset = speech, share, offset
         self._stopped = False
 
@@ -153,15 +153,24 @@ class LoopedClip:
         """Chunks and frames, the time going on from one round to the next.
 
         Files store sound and pictures in turns of up to a second; a live participant does not
-        send them so. Here the sound up to a picture comes before it.
+        send them so. Here each comes when it is over.
         """
         if self.live:  # so that not all begin in the same moment
             await asyncio.sleep(1.7 * self._offset)
+        started = time.monotonic()
+        async for item in self._items():
+            if self.live:
+                over = item.end if isinstance(item, AudioChunk) else item.time
+                await asyncio.sleep(max(0.0, started + over - time.monotonic()))
+            yield item
+
+    async def _items(self) -> AsyncIterator[MediaItem]:
+        """The sound up to a picture before it."""
         sound = await read_sound(self._path)
         begin, number = 0.0, self._offset
         while begin < self._seconds and not self._stopped:
             waiting, last = list(reversed(sound)), begin
-            async with open_source(self._path, pace=self._pace, audio=False) as source:  # type: ignore[arg-type]
+            async with open_source(self._path, pace="max", audio=False) as source:
                 async for frame in source:
                     last = begin + frame.time
                     if last >= self._seconds or self._stopped:

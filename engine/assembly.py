@@ -65,7 +65,7 @@ def caption_words(options: Options) -> Transcribe | None:
     beside = options.transcript == "beside"
     path = captions_beside(Path(options.uri)) if beside else Path(options.transcript)
     captions = read_captions(path)
-    return lambda utterance: captions.text(utterance.start, utterance.end)
+    return lambda utterance, _: captions.text(utterance.start, utterance.end)
 
 
 def check_bundle(folder: Path) -> tuple[ModelInfo, dict[str, Any]]:
@@ -292,7 +292,7 @@ def _load_transcriber(resolve: Resolve, options: Options, wanted: Wanted) -> Tra
     from engine.transcriber import Transcriber
 
     transcriber = Transcriber(resolve("whisper-tiny.en"), _threads_of_words(options))
-    return lambda utterance: transcriber(utterance.audio)
+    return lambda utterance, check: transcriber(utterance.audio, check)
 
 
 def _threads_of_words(options: Options) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from engine.schedule import PATIENCE, Job, Key, Leave, Listen, Look, Recognize, Schedule
 from engine.worker import Place, Recognized, Worker
-from stream.cutter import SoFar, Work
+from stream.cutter import Resumed, SoFar, Work
 from stream.media import Utterance
 
 logger = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class Compute:
         self._changed = threading.Condition()
         self._schedule = Schedule()
         self._places: dict[Key, Place] = {}
+        self._tried: dict[Key, Utterance] = {}  # in whose pause words are recognised
         self._closed = False
         self._generation = 0
         self._began: float | None = None
@@ -70,19 +71,19 @@ class Compute:
 
     def put(self, key: Key, item: Work | Utterance) -> None:
         """Let work wait; words do not, for they are recognised on a thread of their own."""
+        with self._changed:
+            self._schedule.put(key, item, self._clock())
+            self._changed.notify()
+        tried = self._tried.pop(key, None)
         if isinstance(item, Utterance):
             self._worker.listen(item)
         elif isinstance(item, SoFar) and item.paused:
             self._worker.listen(item.utterance)
-        with self._changed:
-            self._schedule.put(key, item, self._clock())
-            self._changed.notify()
-
-    def hush(self, key: Key, hushed: bool) -> None:
-        """Somebody has fallen silent, or not: a pause is about to be told, or not."""
-        with self._changed:
-            self._schedule.hush(key, hushed)
-            self._changed.notify()
+            self._tried[key] = item.utterance
+        elif isinstance(item, Resumed) and tried is not None:
+            self._worker.give_up(tried)
+        elif tried is not None:
+            self._tried[key] = tried
 
     def leave(self, key: Key) -> None:
         """Somebody leaves, after what waits of them is done: `done` is told of `Leave`."""

@@ -241,9 +241,6 @@ class Engine:
         now = self._clock()
         if seat.source.live:
             seat.cutter.frame_rate = seat.rate.update(self._compute.lag(seat.key), now)
-            if seat.cutter.is_hushed != seat.hushed:
-                seat.hushed = seat.cutter.is_hushed
-                self._compute.hush(seat.key, seat.hushed)
         for work in seat.cutter.take_work():
             if isinstance(work, SoFar | Resumed):
                 if not seat.source.live:
@@ -418,7 +415,6 @@ class _Seat:
     rate: FrameRate = field(default_factory=FrameRate)
     room: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
-    hushed: bool = False
     """Whether they have just fallen silent."""
     paused: bool = False
     """Whether there is a pause in the open utterance."""

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stream.cutter import Resumed, SoFar, SoundWindow, Work
@@ -37,11 +36,9 @@ WORTHWHILE = 3
 """... and at least: four take the DenseNet less than twice the time of one ..."""
 PATIENCE = 0.2
 """... unless one has waited for so many seconds."""
-HOLD = 0.5
-"""Seconds that pictures and windows wait at most for who has fallen silent."""
 CLEAR = 0.12
-"""Seconds before and after an utterance is expected to end in which nothing else is begun: its
-result is there, and four pictures take as long."""
+"""Seconds before and after the time at which an utterance is expected to end, in which no other
+work is begun: four pictures take as long, and the result may wait for none of them."""
 NEWS_DELAY = 0.5
 """Seconds that news of an utterance lets other work go first."""
 
@@ -103,7 +100,6 @@ class _Seat:
     ended: deque[tuple[float, Utterance]] = field(default_factory=deque)
     so_far: tuple[float, SoFar] | None = None
     leaving: bool = False
-    hushed: bool = False
     due: float = math.inf
     """When the utterance that may have ended surely has."""
     resumptions: int = 0
@@ -126,13 +122,9 @@ class Schedule:
         """Somebody takes part; with `lossless` nothing of theirs is ever dropped."""
         self._seats[key] = _Seat(lossless)
 
-    def hush(self, key: Key, hushed: bool) -> None:
-        """Somebody has fallen silent, or not: a pause is about to be told, or not."""
-        self._seats[key].hushed = hushed
-
     def leave(self, key: Key) -> None:
         """Somebody leaves, after what waits of them is done."""
-        self._seats[key].leaving, self._seats[key].hushed = True, False
+        self._seats[key].leaving = True
 
     def discard(self, key: Key) -> None:
         """Drop somebody with all that waits of them."""
@@ -239,17 +231,10 @@ class Schedule:
     def _take_piece(self, now: float) -> Job | None:
         """Pictures, a window of sound or news, first come first served.
 
-        While somebody has just fallen silent nothing is begun but what their try will need, so
-        that it is soon done; and nothing when an utterance is about to end.
+        Nothing is begun when an utterance is about to end: its result is there.
         """
         if any(abs(seat.due - now) <= CLEAR for seat in self._seats.values()):
             return None
-        hushed = [key for key, seat in self._seats.items() if seat.hushed]
-        if any(self._seats[key].pictures for key in hushed):
-            return self._look(hushed)
-        for key in hushed:
-            if self._seats[key].windows:
-                return Listen(key, self._seats[key].windows.popleft()[1])
         waiting: list[tuple[float, int, Key]] = []
         enough = self.depth("frames") >= WORTHWHILE
         for key, seat in self._seats.items():
@@ -262,11 +247,9 @@ class Schedule:
                 waiting.append((seat.so_far[0] + NEWS_DELAY, 2, key))
         if not waiting:
             return None
-        since, kind, key = min(waiting)
-        if hushed and now - since < HOLD:
-            return None
+        _, kind, key = min(waiting)
         if kind == 0:
-            return self._look(list(self._seats))
+            return self._look()
         return Listen(key, self._seats[key].windows.popleft()[1]) if kind == 1 else self._try(key)
 
     def _take_leave(self) -> Leave | None:
@@ -316,9 +299,9 @@ class Schedule:
             own.append(seat.pictures.popleft()[1])
         return tuple(own)
 
-    def _look(self, keys: Sequence[Key]) -> Look:
-        """The oldest pictures of some, one of each participant in turn."""
-        keys = [key for key in keys if self._seats[key].pictures]
+    def _look(self) -> Look:
+        """The oldest pictures, one of each participant in turn."""
+        keys = [key for key, seat in self._seats.items() if seat.pictures]
         first = self._turn % len(keys)
         self._turn += 1
         order = deque([*keys[first:], *keys[:first]])

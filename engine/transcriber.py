@@ -9,6 +9,7 @@ them again and again; where that happens, the utterance is read in a whole windo
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,11 +74,12 @@ class Transcriber:
         self._prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
         self._suppressed = get_suppressed_tokens(self._tokenizer, (-1,))
 
-    def __call__(self, samples: Samples) -> str:
+    def __call__(self, samples: Samples, check: Callable[[], object] = lambda: None) -> str:
         """The words spoken, or an empty string where none were.
 
         Args:
             samples: Shape (N,), 16 kHz mono in [-1, 1]; values out of range are clipped.
+            check: Called between the steps; what it raises ends it.
         """
         if not len(samples):
             return ""
@@ -87,19 +89,27 @@ class Transcriber:
         features = self._model.feature_extractor(clean)
         seconds = len(clean) / SAMPLE_RATE
         window = min(WINDOW_SECONDS, max(LEAST_SECONDS, seconds + SILENCE_SECONDS))
-        heard = self._read(features, window, seconds)
+        heard = self._read(features, window, seconds, check)
         if heard.repeats and window < WINDOW_SECONDS:
-            heard = self._read(features, WINDOW_SECONDS, seconds)
+            heard = self._read(features, WINDOW_SECONDS, seconds, check)
         return heard.text if heard.was_said else ""
 
-    def _read(self, features: NDArray[np.float32], window: float, seconds: float) -> _Heard:
+    def _read(
+        self,
+        features: NDArray[np.float32],
+        window: float,
+        seconds: float,
+        check: Callable[[], object],
+    ) -> _Heard:
         """Decode mel features (80, T) of `seconds` of sound in a window of so many seconds."""
         frames = 2 * round(window * FRAMES_PER_SECOND / 2)
         padded = np.zeros((1, len(features), frames), np.float32)
         padded[0, :, : features.shape[1]] = features[:, :frames]
         limit = 16 + round(TOKENS_PER_SECOND * min(seconds, window))
+        encoded = self._model.encode(padded)
+        check()
         (found,) = self._model.model.generate(
-            self._model.encode(padded),
+            encoded,
             [self._prompt],
             beam_size=1,
             max_length=len(self._prompt) + limit,

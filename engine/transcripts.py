@@ -14,8 +14,9 @@ from stream.media import Utterance
 
 logger = logging.getLogger(__name__)
 
-Transcribe = Callable[[Utterance], str | None]
-"""Gives the words of an utterance, None or "" where there are none."""
+Transcribe = Callable[[Utterance, Callable[[], None]], str | None]
+"""Gives the words of an utterance, None or "" where there are none. The function that it is given
+is to be called now and then: it raises what ends it where nobody wants the words any more."""
 
 KEPT = 32
 """Transcripts, so that a stretch that is recognised again needs no second one."""
@@ -41,6 +42,16 @@ class Transcript:
         return utterance.with_text(self.text)
 
 
+class _GivenUp(Exception):  # noqa: N818 - nothing is wrong
+    """Nobody wants these words any more."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    words: Future[Transcript]
+    given_up: threading.Event
+
+
 class Transcripts:
     """Thread-safe.
 
@@ -55,7 +66,7 @@ class Transcripts:
         self._transcribe, self._clock = transcribe, clock
         self._thread = ThreadPoolExecutor(1, "words")
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[str, float, float], Future[Transcript]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, float, float], _Known] = OrderedDict()
 
     def begin(self, utterance: Utterance) -> None:
         """Recognise words that will be asked for, unless others wait.
@@ -63,38 +74,61 @@ class Transcripts:
         What nobody asks for after all costs its time, so no queue of it must grow.
         """
         with self._lock:
-            if not any(_waits(words) for words in self._known.values()):
+            if not any(_waits(known.words) for known in self._known.values()):
                 self._begin(utterance)
 
     def of(self, utterance: Utterance) -> Future[Transcript]:
-        """The words of an utterance, begun now if they were not; not to be cancelled.
+        """The words of an utterance, begun now if they were not.
 
-        With another end it is another stretch of speech; the one before is given up if it waits.
+        With another end it is another stretch of speech; the one before is given up.
         """
         with self._lock:
-            for id, start, end in list(self._known):
-                if id == utterance.id and (start, end) != (utterance.start, utterance.end):
-                    self._known.pop((id, start, end)).cancel()
+            for stretch in list(self._known):
+                if stretch[0] == utterance.id and stretch != _stretch(utterance):
+                    self._give_up(stretch)
             return self._begin(utterance)
 
+    def give_up(self, utterance: Utterance) -> None:
+        """Nobody wants the words of an utterance with this end any more."""
+        with self._lock:
+            self._give_up(_stretch(utterance))
+
     def _begin(self, utterance: Utterance) -> Future[Transcript]:
-        stretch = utterance.id, utterance.start, utterance.end
+        stretch = _stretch(utterance)
         if stretch not in self._known:
-            self._known[stretch] = self._thread.submit(self._hear, utterance)
+            given_up = threading.Event()
+            words = self._thread.submit(self._hear, utterance, given_up)
+            self._known[stretch] = _Known(words, given_up)
         self._known.move_to_end(stretch)
         if len(self._known) > KEPT:
             self._known.popitem(last=False)
-        return self._known[stretch]
+        return self._known[stretch].words
 
-    def _hear(self, utterance: Utterance) -> Transcript:
+    def _give_up(self, stretch: tuple[str, float, float]) -> None:
+        known = self._known.pop(stretch, None)
+        if known is not None:
+            known.given_up.set()
+            known.words.cancel()
+
+    def _hear(self, utterance: Utterance, given_up: threading.Event) -> Transcript:
+        def check() -> None:
+            if given_up.is_set():
+                raise _GivenUp
+
         began = self._clock()
         text, failed = None, False
         try:
-            text = self._transcribe(utterance) or None
+            text = self._transcribe(utterance, check) or None
+        except _GivenUp:
+            logger.debug("utterance at %.1f s goes on", utterance.start)
         except Exception as error:
             logger.warning("utterance at %.1f s has no transcript: %s", utterance.start, error)
             failed = True
         return Transcript(text, 1000 * (self._clock() - began), failed)
+
+
+def _stretch(utterance: Utterance) -> tuple[str, float, float]:
+    return utterance.id, utterance.start, utterance.end
 
 
 def _waits(future: Future[Transcript]) -> bool:

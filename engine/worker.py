@@ -1,7 +1,7 @@
 """What the compute thread does with pictures, sound and utterances.
 
-One thread calls this for everything in turn, so nothing here needs a lock; `listen` alone may be
-called from any.
+One thread calls this for everything in turn, so nothing here needs a lock; but `listen` and
+`give_up` may be called from any.
 """
 
 from __future__ import annotations
@@ -135,6 +135,11 @@ class Worker:
         if self._transcripts is not None:
             self._transcripts.begin(utterance)
 
+    def give_up(self, utterance: Utterance) -> None:
+        """Nobody will ask for the words of an utterance with this end; from any thread."""
+        if self._transcripts is not None:
+            self._transcripts.give_up(utterance)
+
     def see(self, pictures: Sequence[tuple[str, VideoFrame]]) -> None:
         """Look at the next pictures of some participants, by their keys."""
         if self._perception is not None:
@@ -197,6 +202,7 @@ class Worker:
     def _recognize(
         self, place: Place, utterance: Utterance, dialogue: _Dialogue, *, final: bool
     ) -> Recognized:
+        self._check(final)
         words = self._transcripts.of(utterance) if self._transcripts else None
         perceived = None
         if self._perception is not None:
@@ -216,6 +222,8 @@ class Worker:
         """Wait for the words of an utterance; if it has not ended, as long as it is wanted."""
         while not (final or wait([words], POLL_SECONDS).done):
             self._check(final)
+        if words.cancelled():
+            raise NotWanted
         return words.result()
 
     def _check(self, final: bool) -> None:

@@ -61,7 +61,7 @@ class WorkPlan:
     """Length of a window of sound."""
     hop_seconds: float
     """Distance between the starts of two windows; the first is the utterance's."""
-    pause_seconds: float = 0.06
+    pause_seconds: float = 0.03
     """Silence after which the utterance may be over: long before it surely is. At least the
     post-roll: else the end that is tried is not the one that it has."""
     partial_seconds: float = 2.0
@@ -181,11 +181,6 @@ class UtteranceCutter:
         """What can be computed ahead since the last call; to be done before what `push` gave."""
         work, self._work = self._work, []
         return work
-
-    @property
-    def is_hushed(self) -> bool:
-        """Whether the open utterance has just fallen silent, and a pause is about to be told."""
-        return self._open is not None and self._segmenter.silence > 0 and not self._told_pause
 
     def silence_after(self, utterance: Utterance) -> float:
         """Seconds of sound that arrived after the last speech of an utterance that ended."""

@@ -44,7 +44,7 @@ class SegmenterConfig:
     """Where to look for the quietest moment when an utterance is too long."""
     pre_roll_seconds: float = 0.2
     """Sound taken along from before the first speech."""
-    post_roll_seconds: float = 0.06
+    post_roll_seconds: float = 0.03
     """Sound taken along from after the last speech."""
 
     def __post_init__(self) -> None:

@@ -70,6 +70,7 @@ class Recognizer:
         self.labels = model.spec.labels
         self._detector = detector
         self._readers: OrderedDict[str, DialogueReader] = OrderedDict()
+        self._spare: DialogueReader | None = None  # for the next dialogue: knows its beginning
 
     @classmethod
     def load(
@@ -146,7 +147,7 @@ class Recognizer:
             dialogue: Names the dialogue; each keeps what was read of it.
             words: Asked for the text when voice and pictures are encoded, so that it can be
                 recognised meanwhile; None to take that of the utterance.
-            check: Called time and again while the LLM reads; what it raises ends that.
+            check: Called time and again; what it raises ends the recognition.
         """
         latency: dict[str, float] = {}
         absent: dict[str, str] = {}
@@ -154,6 +155,7 @@ class Recognizer:
         known = perceived.functionals if perceived else {}
         turn = TurnInputs(utterance.participant)
         turn = self._add_audio(turn, utterance, history, known, absent, quality, latency)
+        check()
         if perceived is None:
             looks = self._look_at_all(utterance.frames, latency)
         else:
@@ -196,7 +198,7 @@ class Recognizer:
         said = Utterance("warm-up", "nobody", 0.0, 2.0, (), noise, "Is anybody there?")
         self.recognize(said, [], Perceived(looks), dialogue="warm-up")
         self.forget("warm-up")
-        self.encoders.get_ready()
+        self._get_ready()
 
     def look(self, frames: Sequence[VideoFrame], faces: Sequence[TrackedFace | None]) -> list[Look]:
         """Encode pictures, of several participants if need be, in one pass.
@@ -274,7 +276,7 @@ class Recognizer:
             The turns to go on with: where the context is nearly full, the newer half, which is
             read anew right here.
         """
-        self.encoders.get_ready()
+        self._get_ready()
         past = [one.inputs or TurnInputs(one.speaker, one.text) for one in history]
         first = self.model.prompt.first_kept([one.shape for one in past], NEXT_TURN_TOKENS)
         if first:
@@ -286,11 +288,21 @@ class Recognizer:
         self._readers.pop(dialogue, None)
 
     def _reader(self, dialogue: str) -> DialogueReader:
-        reader = self._readers.pop(dialogue, None) or DialogueReader(self.model)
+        reader = self._readers.pop(dialogue, None) or self._spare or DialogueReader(self.model)
         self._readers[dialogue] = reader
+        if reader is self._spare:
+            self._spare = None
         if len(self._readers) > MAX_DIALOGUES:
             self._readers.popitem(last=False)
         return reader
+
+    @torch.inference_mode()
+    def _get_ready(self) -> None:
+        """Do what the next utterance, or the next dialogue, would else wait for."""
+        self.encoders.get_ready()
+        if self._spare is None:
+            self._spare = DialogueReader(self.model)
+            self._spare.prepare([])
 
     def _keep(self, history: Sequence[Turn], turn: TurnInputs) -> list[TurnInputs]:
         past = [one.inputs or TurnInputs(one.speaker, one.text) for one in history]

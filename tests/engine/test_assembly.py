@@ -46,8 +46,8 @@ def test_words_come_from_the_captions_asked_for(tmp_path: Path) -> None:
     ):
         words = assembly.caption_words(cli.parse(line, "1"))
         assert words is not None
-        assert words(Utterance("id", "p", 1.0, 2.0)) == "hello"
-        assert words(Utterance("id", "p", 5.0, 6.0)) is None
+        assert words(Utterance("id", "p", 1.0, 2.0), lambda: None) == "hello"
+        assert words(Utterance("id", "p", 5.0, 6.0), lambda: None) is None
 
 
 def test_a_sealed_bundle_is_identified(tmp_path: Path) -> None:

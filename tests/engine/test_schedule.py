@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from engine.schedule import (
     BATCH,
     CLEAR,
-    HOLD,
     MAX_PICTURES,
     MAX_UTTERANCES,
     NEWS_DELAY,
@@ -260,21 +259,6 @@ def test_what_is_being_recognised_may_become_worthless() -> None:
     assert line.is_wanted(ended)
 
 
-def test_what_a_try_will_need_is_done_while_it_is_awaited() -> None:
-    """Pictures and sound of who has fallen silent, of them alone and at once."""
-    line = schedule("a", "b")
-    for key in "ab":
-        line.put(key, frame(0.0), 0.0)
-        line.put(key, window(), 0.0)
-    assert isinstance(line.take(0.0), Listen)
-    line.hush("b", True)
-    looked, heard = line.take(0.0), line.take(0.0)
-    assert isinstance(looked, Look)
-    assert isinstance(heard, Listen)
-    assert ({key for key, _ in looked.pictures}, heard.key) == ({"b"}, "b")
-    assert line.take(0.0) is None
-
-
 def test_nothing_is_begun_when_an_utterance_is_about_to_end() -> None:
     """Its result is there; it goes at once, or speech goes on."""
     line = schedule("a", "b")
@@ -302,18 +286,3 @@ def test_an_end_that_does_not_come_holds_nothing_up() -> None:
     line.put("b", window(), 0.5)
     assert line.take(0.5) is None
     assert isinstance(line.take(0.41 + CLEAR), Listen)
-
-
-def test_who_falls_silent_is_waited_for() -> None:
-    """Nothing is begun that a try would have to wait for; but pictures do not wait for long."""
-    line = schedule("a", "b")
-    line.put("b", window(), 10.0)
-    line.hush("a", True)
-    assert line.take(10.0) is None
-    line.put("a", so_far(paused=True), 10.1)
-    assert isinstance(line.take(10.1), Recognize)
-    assert line.take(10.1) is None
-    assert isinstance(line.take(10.01 + HOLD), Listen)
-    line.put("b", window(), 20.0)
-    line.hush("a", False)
-    assert isinstance(line.take(20.0), Listen)

@@ -76,6 +76,16 @@ def test_a_fragment_is_transcribed(transcriber: Transcriber, speech: Samples) ->
     assert len(transcriber(fragment).split()) <= 1
 
 
+def test_what_nobody_wants_is_not_decoded(transcriber: Transcriber, speech: Samples) -> None:
+    """Between two steps it ends by what the check raises."""
+
+    def stop() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        transcriber(speech[: 2 * SAMPLE_RATE], stop)
+
+
 def test_wrong_folder(tmp_path: Path) -> None:
     """A folder without a model is the user's to put right."""
     with pytest.raises(UserError, match="holds no Whisper model"):

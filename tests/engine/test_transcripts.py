@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -22,10 +23,11 @@ class Gate:
         self.began = threading.Event()
         self.let_through = threading.Event()
 
-    def __call__(self, utterance: Utterance) -> str:
+    def __call__(self, utterance: Utterance, check: Callable[[], None]) -> str:
         """Its id, and how often anything was asked for so far."""
         self.began.set()
         assert self.let_through.wait(SECONDS)
+        check()
         self.heard.append((utterance.id, utterance.end))
         return f"{utterance.id} {len(self.heard)}"
 
@@ -73,6 +75,20 @@ def test_an_end_that_has_moved_is_given_up() -> None:
     assert gate.heard == [("a", 1.0), ("b", 3.0)]
 
 
+def test_what_is_given_up_ends_soon() -> None:
+    """In the middle, and before it is begun; who asks again after all is answered."""
+    gate = Gate()
+    transcripts = Transcripts(gate)
+    transcripts.begin(said("a"))
+    assert gate.began.wait(SECONDS)
+    transcripts.begin(said("b"))
+    for id in "abc":
+        transcripts.give_up(said(id))
+    gate.let_through.set()
+    assert transcripts.of(said("a")).result(SECONDS).text == "a 1"
+    assert gate.heard == [("a", 1.0)]
+
+
 def test_only_so_many_are_kept() -> None:
     """Of what was said long ago nothing is in memory."""
     gate = Gate()
@@ -87,7 +103,7 @@ def test_only_so_many_are_kept() -> None:
 @pytest.mark.parametrize("text", [None, ""])
 def test_no_words(text: str | None) -> None:
     """Silence has none, and nothing is wrong with it."""
-    heard = Transcripts(lambda _: text).of(said("a")).result(SECONDS)
+    heard = Transcripts(lambda *_: text).of(said("a")).result(SECONDS)
     known = heard.of(said("a"))
     assert (known.text, known.degraded) == (None, ())
 
@@ -95,7 +111,7 @@ def test_no_words(text: str | None) -> None:
 def test_what_fails_is_told(caplog: pytest.LogCaptureFixture) -> None:
     """The utterance goes on without words, and says so beside what else is wrong with it."""
 
-    def fail(_: Utterance) -> str:
+    def fail(*_: object) -> str:
         raise RuntimeError("no memory")
 
     ticks = iter((1.0, 1.5))

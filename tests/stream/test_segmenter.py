@@ -104,12 +104,12 @@ def test_holes_in_the_sound_never_end_up_inside_an_utterance(
 
 
 def test_an_utterance_takes_pre_roll_and_post_roll_along() -> None:
-    """It begins 0.2 s before the first speech and ends 0.06 s after the last."""
+    """It begins 0.2 s before the first speech and ends 0.03 s after the last."""
     found, _ = _segment(_seconds(1, SILENCE) + _seconds(1, SPEECH) + _seconds(1, SILENCE))
     [boundary] = found
     first, last = 31 * WINDOW_SECONDS, 62 * WINDOW_SECONDS
     assert boundary.start == pytest.approx(first - 0.2)
-    assert boundary.end == pytest.approx(last + 0.06)
+    assert boundary.end == pytest.approx(last + SegmenterConfig.post_roll_seconds)
 
 
 def test_it_ends_as_soon_as_the_hangover_is_over() -> None:

@@ -18,6 +18,7 @@ from tiny_model import spoken, talk_frames
 
 from engine.dialogue import Turn
 from engine.model.manifest import MANIFEST
+from engine.model.model import TurnInputs
 from engine.model.outputs import Recognition
 from engine.model.recognizer import (
     NEXT_TURN_TOKENS,
@@ -229,6 +230,26 @@ def test_a_dialogue_settles_before_it_is_full(tiny_recognizer: Recognizer) -> No
     assert any(after < before / 1.5 for before, after in pairwise(kept))
     assert all(after > before / 3 for before, after in pairwise(kept))
     tiny_recognizer.forget("long")
+
+
+@torch.inference_mode()
+def test_a_dialogue_begins_before_it_has_a_turn(tiny_recognizer: Recognizer) -> None:
+    """Its first turn costs no more than the next, and scores as if read anew."""
+    model, turn = tiny_recognizer.model, TurnInputs("Ann", "what a day")
+    lengths: list[int] = []
+    hook = model.llm.get_decoder().register_forward_pre_hook(
+        lambda _, __, given: lengths.append(given["inputs_embeds"].shape[1]), with_kwargs=True
+    )
+    tiny_recognizer.settle([], "before")
+    lengths.clear()
+    first = tiny_recognizer.predict([], turn, dialogue="one")
+    tiny_recognizer.settle([], "one")
+    assert lengths[0] < len(model.prompt.instruction) + model.prompt.turn_length(turn.shape)
+    lengths.clear()
+    torch.testing.assert_close(tiny_recognizer.predict([], turn, dialogue="two"), first)
+    hook.remove()
+    for name in ("one", "two"):
+        tiny_recognizer.forget(name)
 
 
 def test_whole_frames_need_no_face(tiny_recognizer: Recognizer) -> None:
