@@ -51,7 +51,7 @@ class Compute:
         self._changed = threading.Condition()
         self._schedule = Schedule()
         self._places: dict[Key, Place] = {}
-        self._tried: dict[Key, Utterance] = {}  # in whose pause words are recognised
+        self._tried: dict[Key, Utterance] = {}  # whose words were begun in a pause
         self._closed = False
         self._generation = 0
         self._began: float | None = None
@@ -70,23 +70,15 @@ class Compute:
             self._schedule.join(place.key, lossless=lossless)
 
     def put(self, key: Key, item: Work | Utterance) -> None:
-        """Let work wait; words do not, for they are recognised on a thread of their own."""
+        """Let work wait."""
         with self._changed:
             self._schedule.put(key, item, self._clock())
             self._changed.notify()
-        tried = self._tried.pop(key, None)
-        if isinstance(item, Utterance):
-            self._worker.listen(item)
-        elif isinstance(item, SoFar) and item.paused:
-            self._worker.listen(item.utterance)
-            self._tried[key] = item.utterance
-        elif isinstance(item, Resumed) and tried is not None:
-            self._worker.give_up(tried)
-        elif tried is not None:
-            self._tried[key] = tried
+        self._listen(key, item)
 
     def leave(self, key: Key) -> None:
         """Somebody leaves, after what waits of them is done: `done` is told of `Leave`."""
+        self._tried.pop(key, None)
         with self._changed:
             self._schedule.leave(key)
             self._changed.notify()
@@ -138,6 +130,17 @@ class Compute:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def _listen(self, key: Key, item: Work | Utterance) -> None:
+        """Words do not wait: they are recognised on a thread of their own."""
+        if isinstance(item, SoFar) and item.paused:
+            self._tried[key] = item.utterance
+            self._worker.listen(item.utterance)
+        elif isinstance(item, Resumed) and key in self._tried:
+            self._worker.give_up(self._tried.pop(key))
+        elif isinstance(item, Utterance):
+            self._tried.pop(key, None)
+            self._worker.listen(item)
 
     def _start(self) -> None:
         arguments = self._worker, self._generation

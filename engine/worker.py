@@ -215,8 +215,11 @@ class Worker:
             lambda: utterance.text if words is None else self._wait(words, final).text,
             lambda: self._check(final),
         )
-        latency_ms = {} if words is None else {"asr": words.result().milliseconds}
-        return Recognized(self._said(utterance), recognition, dialogue.turns, latency_ms)
+        if words is None:
+            return Recognized(utterance, recognition, dialogue.turns, {})
+        heard = words.result()
+        latency_ms = {"asr": heard.milliseconds}
+        return Recognized(heard.of(utterance), recognition, dialogue.turns, latency_ms)
 
     def _wait(self, words: Future[Transcript], final: bool) -> Transcript:
         """Wait for the words of an utterance; if it has not ended, as long as it is wanted."""
