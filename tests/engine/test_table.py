@@ -364,7 +364,7 @@ def test_a_guess_says_that_it_is_one() -> None:
 def test_a_turn_that_fails_ends_itself_alone() -> None:
     """The next one of the same utterance is recognised, after it."""
     joy = Joy()
-    table = worker(joy, words=lambda one: "mumble" if one.start < 12 else "pardon?")
+    table = worker(joy, words=lambda one, _: "mumble" if one.start < 12 else "pardon?")
     turns = table.turns(PLACE, said(sound((4, 1), (3, -1))))
     recognized = next(turns)
     assert (recognized.utterance.text, recognized.turn) == ("pardon?", 1)
