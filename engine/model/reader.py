@@ -10,6 +10,7 @@ Letters in shapes: n alternatives, E emotions.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ class DialogueReader:
     def __init__(self, model: EmotionModel) -> None:
         """Nothing is read yet."""
         self._model = model
+        self._opening = Line(model.prompt.instruction)
         self.forget()
 
     @property
@@ -45,6 +47,7 @@ class DialogueReader:
     def forget(self) -> None:
         """Begin anew: the memory of the dialogue is freed."""
         self._paths = PathCache(self._model)
+        self._past: list[tuple[TurnInputs, Line]] = []  # of the last history
 
     def __call__(self, history: Sequence[TurnInputs], variants: Sequence[TurnInputs]) -> Tensor:
         """Label scores of alternatives of the next turn: (n, E).
@@ -100,8 +103,16 @@ class DialogueReader:
         branches: Sequence[Line],
         check: Callable[[], object] = lambda: None,
     ) -> Tensor:
-        stem = [Line(self._model.prompt.instruction), *self._lines((), history)]
+        stem = [self._opening, *self._past_lines(history)]
         return self._paths.read(stem, branches, check)
+
+    def _past_lines(self, history: Sequence[TurnInputs]) -> list[Line]:
+        """Lines of a history: those that it begins with as the last one did are known."""
+        pairs = zip(self._past, history, strict=False)
+        same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0][0] is pair[1], pairs))
+        lines = self._lines(history[:same], history[same:])
+        self._past[same:] = zip(history[same:], lines, strict=True)
+        return [line for _, line in self._past]
 
     def _lines(self, before: Sequence[TurnInputs], turns: Sequence[TurnInputs]) -> list[Line]:
         """Lines of some turns, with their ends."""

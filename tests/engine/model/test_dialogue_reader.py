@@ -13,7 +13,7 @@ from tiny_model import as_after_training, random_turn
 
 from engine.model.attention import attention_mask
 from engine.model.model import EmotionModel, TurnInputs
-from engine.model.prompt import AUDIO, VIDEO
+from engine.model.prompt import AUDIO, VIDEO, TurnShape
 from engine.model.reader import DialogueReader
 from engine.model.recognizer import without
 from engine.model.spec import ModelSpec
@@ -214,6 +214,24 @@ def test_without_voice_or_pictures_only_the_cue_is_read_anew(
         expected = model.score(hidden.last_hidden_state[0, -1:], [others[name]])
         torch.testing.assert_close(scores[row : row + 1], expected, **CLOSE)
         assert not torch.allclose(scores[row], scores[0], atol=1e-3)
+
+
+@torch.inference_mode()
+def test_a_line_is_written_once(
+    model: EmotionModel, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A history that goes on costs the lines of its new turns, not of all."""
+    reader, turns, written = DialogueReader(model), make_turns(spec, 6), list[int]()
+    write = model.prompt.lines
+
+    def count(speakers: list[str], shapes: list[TurnShape]) -> list[list[int]]:
+        written.append(len(shapes))
+        return write(speakers, shapes)
+
+    monkeypatch.setattr(model.prompt, "lines", count)
+    for length in (3, 4, 2, 5):
+        reader(turns[:length], [turns[5]])
+    assert written[1::2] == [3, 1, 0, 3]
 
 
 @torch.inference_mode()
