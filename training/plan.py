@@ -22,12 +22,14 @@ from typing import Any
 from rich.console import Console
 
 from stream.errors import UserError
+from training import pretune
 from training.datasets.corpora import open_corpus
+from training.datasets.pretuning import read_dialogues
 from training.planning.hardware import GPUS, Hardware
 from training.planning.memory import BatchShape, Memory, estimate_memory
 from training.planning.parameters import Parameters, count_parameters, language_model
 from training.planning.shapes import base_config, find_tokenizer
-from training.planning.stages import EpochPlan, plan_stage1, plan_stage2
+from training.planning.stages import EpochPlan, plan_pretuning, plan_stage1, plan_stage2
 from training.planning.table import print_tables
 from training.planning.tokens import (
     CorpusSizes,
@@ -35,6 +37,7 @@ from training.planning.tokens import (
     counted_sizes,
     one_by_one,
     packed,
+    published_pretuning,
     published_sizes,
 )
 from training.recipe import Recipe, read_recipe, recipe_names
@@ -85,13 +88,19 @@ class Plan:
         return values
 
 
-def plan(recipe: Recipe, sizes: CorpusSizes, hardware: Hardware) -> Plan:
+def plan(
+    recipe: Recipe,
+    sizes: CorpusSizes,
+    hardware: Hardware,
+    pretuning: CorpusSizes | None = None,
+) -> Plan:
     """Work out a training.
 
     Args:
         recipe: Names the base and the schedule.
         sizes: Of the training split, as `corpus_sizes` gives them.
         hardware: What it is to run on.
+        pretuning: Of what is pre-tuned on, as `pretuning_sizes` gives them; None where nothing is.
 
     Raises:
         UserError: The shape of the base is not known, or is not the spec's.
@@ -110,7 +119,9 @@ def plan(recipe: Recipe, sizes: CorpusSizes, hardware: Hardware) -> Plan:
     except ValueError as error:
         raise UserError(f"{recipe.name}: {error}") from error
     parameters, gpus = count_parameters(spec, llm), hardware.gpus
+    words = pretune.shared_recipe(recipe)
     work = {
+        "pretune": plan_pretuning(words, pretuning, llm, gpus) if pretuning else [],
         "stage 1": plan_stage1(recipe, sizes, llm, gpus),
         "stage 2": plan_stage2(recipe, sizes, llm, gpus),
     }
@@ -189,13 +200,31 @@ def corpus_sizes(recipe: Recipe, data: Path | None) -> CorpusSizes:
     return counted_sizes(dialogues, recipe.spec, find_tokenizer(recipe.spec.llm.base))
 
 
+def pretuning_sizes(recipe: Recipe, data: Path | None) -> CorpusSizes | None:
+    """Token counts of what the recipe pre-tunes on; None where it does not.
+
+    Args:
+        recipe: Names the corpora.
+        data: Folder of corpora; None, or without these: published statistics.
+    """
+    settings = recipe.settings.pretune
+    if not settings.epochs:
+        return None
+    spec = pretune.shared_recipe(recipe).spec
+    if data is None or not all((data / name).is_dir() for name in settings.corpora):
+        return published_pretuning(settings, spec)
+    dialogues = read_dialogues(settings, data, "train")
+    return counted_sizes(dialogues, spec, find_tokenizer(spec.llm.base))
+
+
 def print_plan(recipe: Recipe, data: Path | None = None, gpus: int = 1) -> None:
     """Print the plan of a recipe on standard output; for `--plan` of the training commands.
 
     Raises:
         UserError: See `plan` and `corpus_sizes`.
     """
-    print_tables(plan(recipe, corpus_sizes(recipe, data), _hardware(gpus=gpus)), Console())
+    sizes = corpus_sizes(recipe, data), _hardware(gpus=gpus), pretuning_sizes(recipe, data)
+    print_tables(plan(recipe, *sizes), Console())
 
 
 def _hardware(**values: Any) -> Hardware:
@@ -216,7 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             memory_bytes=1e9 * options.gpu_memory,
         )
         recipe = read_recipe(options.recipe)
-        made = plan(recipe, corpus_sizes(recipe, options.data), hardware)
+        sizes = corpus_sizes(recipe, options.data)
+        made = plan(recipe, sizes, hardware, pretuning_sizes(recipe, options.data))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -13,10 +13,8 @@ asks for just that one it is taken from there. `--out` writes such a folder.
 
 from __future__ import annotations
 
-import random
 import sys
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,10 +22,9 @@ import torch
 from torch import nn
 
 from engine.model.spec import ModelSpec, flat_instruction
-from stream.errors import UserError
-from training.datasets.corpora import open_corpus
 from training.datasets.dialogues import Dialogue
 from training.datasets.labels import MELD_LABELS
+from training.datasets.pretuning import read_dialogues
 from training.learning.dev import dev_weighted_f1
 from training.learning.learner import LORA, build_learner, lora_parameters, owner, save_learned
 from training.learning.loop import Epoch
@@ -54,7 +51,7 @@ def train(job: Job) -> Path:
     job = _shared(job)
     out = folder_of(job)
     settings = job.recipe.settings.pretune
-    dialogues = {split: _dialogues(job, split) for split in ("train", "dev")}
+    dialogues = {split: read_dialogues(settings, job.data, split) for split in ("train", "dev")}
     torch.manual_seed(job.seed)
     runtime = Runtime(job.recipe.settings.trainer, out)
     objectives = build_learner(job.recipe)
@@ -119,57 +116,19 @@ def _owner(job: Job) -> str:
 
 def _shared(job: Job) -> Job:
     """The job with what recipes and seeds differ in taken out."""
-    spec, settings = job.recipe.spec, job.recipe.settings
+    return replace(job, recipe=shared_recipe(job.recipe), seed=1)
+
+
+def shared_recipe(recipe: Recipe) -> Recipe:
+    """The recipe of the pre-tuning alone, with MELD's labels."""
+    spec, settings = recipe.spec, recipe.settings
     prompt = replace(spec.prompt, instruction=flat_instruction(MELD_LABELS))
-    recipe = Recipe(
+    return Recipe(
         NAME,
         NAME,
         ModelSpec(NAME, llm=spec.llm, prompt=prompt),
         Settings(pretune=settings.pretune, trainer=settings.trainer),
     )
-    return replace(job, recipe=recipe, seed=1)
-
-
-def _dialogues(job: Job, split: str) -> list[Dialogue]:
-    """Of all corpora, in random order: conversations as they are, single comments together."""
-    settings, rng = job.recipe.settings.pretune, random.Random(f"{NAME}/{split}")
-    found: list[Dialogue] = []
-    for name in settings.corpora:
-        dialogues = open_corpus(name, job.data / name).splits.get(split)
-        if not dialogues:
-            raise UserError(f"{job.data / name} has no {split} split: see docs/data.md")
-        if max(len(one.utterances) for one in dialogues) > 1:
-            found += dialogues
-        else:
-            found += gather(balanced(dialogues, settings.per_label, rng), settings.turns, rng)
-    rng.shuffle(found)
-    return found
-
-
-def balanced(comments: Iterable[Dialogue], per_label: int, rng: random.Random) -> list[Dialogue]:
-    """At most so many comments of each label, in random order; none without a label."""
-    shuffled = [one for one in comments if one.utterances[0].emotion]
-    rng.shuffle(shuffled)
-    counts: Counter[str] = Counter()
-    chosen = []
-    for comment in shuffled:
-        counts[comment.utterances[0].emotion] += 1
-        if counts[comment.utterances[0].emotion] <= per_label:
-            chosen.append(comment)
-    return chosen
-
-
-def gather(comments: Sequence[Dialogue], turns: int, rng: random.Random) -> list[Dialogue]:
-    """Dialogues of `turns` unrelated comments, those of like length together.
-
-    The instruction is read once for all of them, and a turn learns to stand on its own where
-    those before it are about something else.
-    """
-    ordered = sorted(comments, key=lambda one: (len(one.utterances[0].text), rng.random()))
-    groups = [ordered[start : start + turns] for start in range(0, len(ordered), turns)]
-    return [
-        Dialogue(group[0].id, tuple(comment.utterances[0] for comment in group)) for group in groups
-    ]
 
 
 def _sequences(dialogues: Sequence[Dialogue], objectives: Objectives) -> list[TrainingSequence]:

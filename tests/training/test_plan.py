@@ -20,9 +20,10 @@ from engine.model.spec import ModelSpec
 from export.models import resolve
 from stream.errors import UserError
 from training.datasets.meld import read_meld
+from training.datasets.pretuning import read_dialogues
 from training.learning.batching import make_batches
 from training.learning.objectives import Objectives
-from training.plan import Plan, corpus_sizes, main, plan
+from training.plan import Plan, corpus_sizes, main, plan, pretuning_sizes
 from training.planning.hardware import Hardware
 from training.planning.parameters import count_parameters, language_model
 from training.planning.shapes import base_config
@@ -329,3 +330,30 @@ def test_nothing_is_put_in_memory() -> None:
     """Counting seven billion parameters makes no tensor with data."""
     llm = language_model(base_config("lmsys/vicuna-7b-v1.5"), read_recipe("bemerc-meld").spec.llm)
     assert {parameter.device for parameter in llm.parameters()} == {torch.device("meta")}
+
+
+def test_pretuning_is_counted() -> None:
+    """Without its corpora it is as long as the published ones are, at most so many of a label."""
+    recipe = read_recipe("compact")
+    sizes = corpus_sizes(recipe, None)
+    made = plan(recipe, sizes, Hardware(), pretuning_sizes(recipe, None))
+    first, second = made.stages
+    assert (first.name, second.name) == ("pretune", "stage 2")
+    (epochs,) = first.epochs
+    comments = 4000 + 4000 + 4000 + 3858 + 2326 + 541 + 498
+    assert epochs.sequences == -(-comments // 8)
+    assert second == plan(recipe, sizes, Hardware()).stages[0]
+    assert pretuning_sizes(read_recipe("bemerc-meld"), None) is None
+
+
+def test_pretuning_at_hand_is_counted_as_it_is_read(smoke: Smoke, tmp_path: Path) -> None:
+    """A size for every turn that is read; without its corpora estimated."""
+    recipe = smoke.recipe.with_settings(pretune={"epochs": 1, "turns": 3})
+    settings = recipe.settings.pretune
+    counted, published = (pretuning_sizes(recipe, data) for data in (smoke.data, tmp_path))
+    assert counted is not None
+    assert published is not None
+    assert (counted.estimated, published.estimated) == (False, True)
+    dialogues = read_dialogues(settings, smoke.data, "train")
+    assert [len(one) for one in counted.dialogues] == [len(one.utterances) for one in dialogues]
+    assert all(turn.text > 0 for one in counted.dialogues for turn in one)

@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 from stream.errors import UserError
 from training import pretune
 from training.datasets.dialogues import Dialogue, DialogueUtterance
+from training.datasets.pretuning import balanced, gather
 from training.learning.learner import LORA, build_learner, lora_parameters
 from training.learning.provenance import FINISHED
 from training.learning.shipped import publish
-from training.pretune import balanced, gather
 from training.recipe import read_recipe
 from training.script import Job
 from training.smoke import Smoke

@@ -40,6 +40,14 @@ class EpochPlan:
     largest: BatchShape
 
 
+def plan_pretuning(recipe: Recipe, sizes: CorpusSizes, llm: Any, processes: int) -> list[EpochPlan]:
+    """Words of other corpora, before both stages."""
+    stage = recipe.settings.pretune
+    made = packed(sizes, recipe.spec, Presence())
+    work = _Work(recipe, llm, stage.batch_tokens, processes)
+    return [work.epochs("words", stage.epochs, made, trained_inputs=False)]
+
+
 def plan_stage1(recipe: Recipe, sizes: CorpusSizes, llm: Any, processes: int) -> list[EpochPlan]:
     """Behaviour alignment, as if every utterance were described."""
     stage = recipe.settings.stage1

@@ -15,6 +15,7 @@ from typing import Any
 from engine.model.prompt import clean_text, first_turns
 from engine.model.spec import AudioSpec, ModelSpec
 from training.datasets.dialogues import Dialogue
+from training.settings import Pretuning
 
 TOKENS_PER_WORD = 1.44
 """What SmolLM2's tokenizer takes on MELD's train split, where a word ends at a space."""
@@ -44,9 +45,16 @@ STATISTICS: Mapping[str, Statistics] = MappingProxyType(
         "emorynlp": Statistics(
             659, 7551, 7.9, 3.0, "csv of Zahiri and Choi, 2018; duration as in MELD"
         ),
+        "dailydialog": Statistics(11118, 87170, 14.6, 0.0, "Li et al., 2017"),
+        "goemotions": Statistics(43410, 43410, 12.8, 0.0, "Demszky et al., 2020"),
     }
 )
 """By corpus."""
+
+COMMENTS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"goemotions": (15216, 12823, 4293, 3858, 2326, 541, 498)}
+)
+"""Of corpora of single comments, how many of the training split have each of MELD's labels."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +116,31 @@ def published_sizes(corpus: str, spec: ModelSpec) -> CorpusSizes | None:
     known = STATISTICS.get(corpus)
     if known is None:
         return None
-    turn = TurnSize(known.words * TOKENS_PER_WORD, _windows(known.seconds, spec.audio))
-    # Whole turns that add up: some dialogues have one more than the others.
-    ends = [known.utterances * i // known.dialogues for i in range(known.dialogues + 1)]
-    dialogues = tuple((turn,) * (end - start) for start, end in itertools.pairwise(ends))
+    dialogues = _alike(known, known.utterances, known.dialogues, spec)
     return CorpusSizes(dialogues, _fixed(spec, None), known.source, estimated=True)
+
+
+def published_pretuning(settings: Pretuning, spec: ModelSpec) -> CorpusSizes:
+    """Sizes of what is pre-tuned on (`training.datasets.pretuning`), by `STATISTICS`."""
+    dialogues = list[tuple[TurnSize, ...]]()
+    for name in settings.corpora:
+        known = STATISTICS[name]
+        count, groups = known.utterances, known.dialogues
+        if name in COMMENTS:
+            count = sum(min(labelled, settings.per_label) for labelled in COMMENTS[name])
+            groups = -(-count // settings.turns)
+        dialogues += _alike(known, count, groups, spec)
+    source = "; ".join(STATISTICS[name].source for name in settings.corpora)
+    return CorpusSizes(tuple(dialogues), _fixed(spec, None), source, estimated=True)
+
+
+def _alike(
+    known: Statistics, utterances: int, dialogues: int, spec: ModelSpec
+) -> tuple[tuple[TurnSize, ...], ...]:
+    """Whole turns that add up: some dialogues have one more than the others."""
+    turn = TurnSize(known.words * TOKENS_PER_WORD, _windows(known.seconds, spec.audio))
+    ends = [utterances * i // dialogues for i in range(dialogues + 1)]
+    return tuple((turn,) * (end - start) for start, end in itertools.pairwise(ends))
 
 
 def counted_sizes(
