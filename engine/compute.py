@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from engine.memory import GIVE_BACK_SECONDS, give_back
 from engine.schedule import PATIENCE, Job, Key, Leave, Listen, Look, Recognize, Schedule
 from engine.worker import Place, Recognized, Worker
 from stream.cutter import Resumed, SoFar, Work
@@ -52,6 +53,7 @@ class Compute:
         self._schedule = Schedule()
         self._places: dict[Key, Place] = {}
         self._tried: dict[Key, Utterance] = {}  # whose words were begun in a pause
+        self._gave_back = clock()
         self._closed = False
         self._generation = 0
         self._began: float | None = None
@@ -203,9 +205,12 @@ class Compute:
             return self._schedule.is_wanted(job)
 
     def _settle(self, worker: Worker, job: Job) -> None:
-        """Make room in a dialogue once its utterance is out: nobody waits for that."""
+        """Make room in a dialogue, and in memory, once an utterance is out: nobody waits then."""
         if isinstance(job, Recognize) and job.final and job.key in self._places:
             try:
                 worker.settle(self._places[job.key].dialogue)
             except Exception as error:
                 logger.warning("the dialogue could not be read ahead: %s", error)
+            if self._clock() - self._gave_back >= GIVE_BACK_SECONDS:
+                give_back()
+                self._gave_back = self._clock()

@@ -7,7 +7,8 @@ that the allocator cannot use again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -28,11 +29,20 @@ class KvBuffer(Cache):
         Args:
             config: Of the LLM.
         """
-        self.check: Callable[[], object] = lambda: None
-        """Called at every layer of a forward pass; what it raises ends the pass."""
         layers = range(config.num_hidden_layers)
-        self._own = [_Layer(lambda: self.check()) for _ in layers]
+        self._own = [_Layer() for _ in layers]
         super().__init__(layers=list(self._own))
+
+    @contextmanager
+    def checked(self, check: Callable[[], object]) -> Iterator[None]:
+        """Call something at every layer of a forward pass; what it raises ends the pass."""
+        for layer in self._own:
+            layer.check = check
+        try:
+            yield
+        finally:
+            for layer in self._own:
+                layer.check = _go_on
 
     def keep(self, slots: Sequence[int]) -> None:
         """Keep some tokens alone, which move up into the first slots.
@@ -45,18 +55,22 @@ class KvBuffer(Cache):
             layer.keep(torch.tensor(slots[moved:], dtype=torch.long), moved)
 
 
+def _go_on() -> None:
+    """Nobody wants to end it."""
+
+
 class _Layer(DynamicLayer):  # type: ignore[no-untyped-call]
     """(B, heads, T, D) keys and values as the first T places of a longer memory."""
 
-    def __init__(self, check: Callable[[], object]) -> None:
+    def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._check = check
+        self.check: Callable[[], object] = _go_on
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *_: object, **__: object
     ) -> tuple[Tensor, Tensor]:
         """Add tokens; returns all."""
-        self._check()
+        self.check()
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
             self._memory = [key_states[:, :, :0], value_states[:, :, :0]]

@@ -104,9 +104,9 @@ class PathCache:
         self._keep(self._known(stem, branches))
         self._lines = [*stem, *branches]
         first = len(self)
-        self._cache.check = check
         try:
-            return self._read(stem, branches, first)
+            with self._cache.checked(check):
+                return self._read(stem, branches, first)
         except BaseException:
             self._keep(range(first))  # half of the layers may know more
             raise

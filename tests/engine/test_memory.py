@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from engine.memory import ARENAS, share_arenas
+from engine.memory import ARENAS, give_back, share_arenas
 
 COUNT = """
 import ctypes, threading
@@ -53,7 +53,37 @@ def test_threads_share_arenas() -> None:
     assert arenas(shared=True) <= ARENAS < arenas(shared=False)
 
 
+HOLE = """
+import ctypes, re
+from engine.memory import give_back
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+resident = lambda: int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1])
+blocks = []
+for _ in range(1_000):
+    blocks.append(libc.malloc(100_000))
+    ctypes.memset(blocks[-1], 1, 100_000)
+    libc.malloc(5_000)
+for block in blocks:
+    libc.free(block)
+before = resident()
+assert give_back()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="needs glibc")
+def test_what_is_free_below_something_held_is_given_back() -> None:
+    """The C library keeps it by itself."""
+    done = subprocess.run(
+        [sys.executable, "-c", HOLE], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert int(done.stdout) > 80_000
+
+
 def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without `mallopt` nothing is done."""
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     assert not share_arenas()
+    assert not give_back()
