@@ -18,6 +18,9 @@ Transcribe = Callable[[Utterance, Callable[[], None]], str | None]
 """Gives the words of an utterance, None or "" where there are none. The function that it is given
 is to be called now and then: it raises what ends it where nobody wants the words any more."""
 
+Stretch = tuple[str, float, float]
+"""Id, start and end of an utterance."""
+
 KEPT = 32
 """Transcripts, so that a stretch that is recognised again needs no second one."""
 FAILED = "transcription failed"
@@ -66,7 +69,7 @@ class Transcripts:
         self._transcribe, self._clock = transcribe, clock
         self._thread = ThreadPoolExecutor(1, "words")
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[str, float, float], _Known] = OrderedDict()
+        self._known: OrderedDict[Stretch, _Known] = OrderedDict()
 
     def begin(self, utterance: Utterance) -> None:
         """Recognise words that will be asked for, unless others wait.
@@ -104,7 +107,7 @@ class Transcripts:
             self._known.popitem(last=False)
         return self._known[stretch].words
 
-    def _give_up(self, stretch: tuple[str, float, float]) -> None:
+    def _give_up(self, stretch: Stretch) -> None:
         known = self._known.pop(stretch, None)
         if known is not None:
             known.given_up.set()
@@ -127,7 +130,7 @@ class Transcripts:
         return Transcript(text, 1000 * (self._clock() - began), failed)
 
 
-def _stretch(utterance: Utterance) -> tuple[str, float, float]:
+def _stretch(utterance: Utterance) -> Stretch:
     return utterance.id, utterance.start, utterance.end
 
 

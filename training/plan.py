@@ -119,9 +119,10 @@ def plan(
     except ValueError as error:
         raise UserError(f"{recipe.name}: {error}") from error
     parameters, gpus = count_parameters(spec, llm), hardware.gpus
-    words = pretune.shared_recipe(recipe)
     work = {
-        "pretune": plan_pretuning(words, pretuning, llm, gpus) if pretuning else [],
+        "pretune": (
+            plan_pretuning(pretune.shared_recipe(recipe), pretuning, llm, gpus) if pretuning else []
+        ),
         "stage 1": plan_stage1(recipe, sizes, llm, gpus),
         "stage 2": plan_stage2(recipe, sizes, llm, gpus),
     }

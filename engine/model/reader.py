@@ -37,17 +37,13 @@ class DialogueReader:
         """Nothing is read yet."""
         self._model = model
         self._opening = Line(model.prompt.instruction)
-        self.forget()
+        self._paths = PathCache(model)
+        self._past: list[tuple[TurnInputs, Line]] = []  # of the last history
 
     @property
     def cached_tokens(self) -> int:
         """Tokens whose keys and values are kept."""
         return len(self._paths)
-
-    def forget(self) -> None:
-        """Begin anew: the memory of the dialogue is freed."""
-        self._paths = PathCache(self._model)
-        self._past: list[tuple[TurnInputs, Line]] = []  # of the last history
 
     def __call__(self, history: Sequence[TurnInputs], variants: Sequence[TurnInputs]) -> Tensor:
         """Label scores of alternatives of the next turn: (n, E).
