@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import os
 import signal
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from engine import cli
 from engine.memory import share_arenas
@@ -231,5 +233,19 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def leave(code: int) -> NoReturn:
+    """End this process, whatever its threads do.
+
+    A camera that hangs, or what is computed when a run is aborted, cannot be ended; it would
+    crash an interpreter that is half gone.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -128,10 +128,21 @@ class Compute:
         self._start()
 
     def close(self) -> None:
-        """End after the job in progress; does not wait for it."""
+        """End: nothing is begun any more, and nobody wants what is in progress."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for its thread to end, that long at most; after `close`, and not in the loop.
+
+        An interpreter that goes while a thread of it computes crashes, in C++.
+
+        Returns:
+            Whether it has ended.
+        """
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _listen(self, key: Key, item: Work | Utterance) -> None:
         """Words do not wait: they are recognised on a thread of their own."""
@@ -146,7 +157,10 @@ class Compute:
 
     def _start(self) -> None:
         arguments = self._worker, self._generation
-        threading.Thread(target=self._run, args=arguments, name="compute", daemon=True).start()
+        self._thread = threading.Thread(
+            target=self._run, args=arguments, name="compute", daemon=True
+        )
+        self._thread.start()
 
     def _run(self, worker: Worker, generation: int) -> None:
         while (job := self._next(generation)) is not None:
@@ -202,7 +216,7 @@ class Compute:
 
     def _is_wanted(self, job: Recognize) -> bool:
         with self._changed:
-            return self._schedule.is_wanted(job)
+            return not self._closed and self._schedule.is_wanted(job)
 
     def _settle(self, worker: Worker, job: Job) -> None:
         """Make room in a dialogue, and in memory, once an utterance is out: nobody waits then."""

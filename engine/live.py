@@ -42,6 +42,8 @@ HUNG_SECONDS = 30.0
 """A job of the compute thread that takes longer has hung."""
 WATCH_SECONDS = 1.0
 """Between two looks at whether something has hung."""
+CLOSE_SECONDS = 5.0
+"""How long the job in progress may take to end when everything else has."""
 
 Build = Callable[[Recognized], EmotionEvent]
 
@@ -173,7 +175,7 @@ class Engine:
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Deliver what is left; after a failure, at once."""
-        self._compute.close()  # not waiting: it may be in the middle of an utterance
+        self._compute.close()
         self._watching.cancel()
         for outlet in self._outlets:
             outlet.outbox.close()
@@ -183,6 +185,8 @@ class Engine:
         for delivery in late:
             delivery.cancel()
         await asyncio.gather(self._watching, *self._deliveries, return_exceptions=True)
+        if error is None and not await asyncio.to_thread(self._compute.wait, CLOSE_SECONDS):
+            logger.warning("what is being computed does not end")
 
     @property
     def undelivered(self) -> dict[str, int]:

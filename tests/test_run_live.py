@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -277,6 +278,27 @@ async def test_an_interrupt_publishes_the_utterance_in_progress(tmp_path: Path) 
     printed = (first + out).decode().splitlines()
     written = [EmotionEvent.loads(line) for line in path.read_text().splitlines()]
     assert 1 <= len(written) == len(printed)
+
+
+def test_what_still_computes_does_not_crash_the_end(tmp_path: Path) -> None:
+    """Left alone, such an interpreter aborts: the thread comes back from C++ to half of it."""
+    computes = """
+        import threading, time, torch
+        one = torch.ones(64, 64)
+        def compute():
+            while True:
+                one @ one
+        threading.Thread(target=compute, daemon=True).start()
+        time.sleep(0.2)
+        print("the last line")
+    """
+    end = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import run_live; run_live.leave(3)"
+    script = tmp_path / "script.py"
+    script.write_text(f"{textwrap.dedent(computes)}\n{end}\n")
+    ended = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, "the last line\n", "")
 
 
 async def start_server(*arguments: str) -> tuple[asyncio.subprocess.Process, str, str]:

@@ -97,6 +97,32 @@ async def test_words_are_given_up_when_speech_goes_on() -> None:
     assert isinstance(outcome.error, NotWanted)
 
 
+async def test_closing_ends_what_is_in_progress() -> None:
+    """An interpreter that ends while a thread computes crashes."""
+    begun, outcomes = threading.Event(), list[Outcome]()
+
+    def transcribe(_: Utterance, check: Callable[[], None]) -> str:
+        begun.set()
+        return "words"
+
+    class Long(_Neutral):
+        """Takes long, and asks now and then whether it is still wanted."""
+
+        def recognize(self, *arguments: Any) -> Any:
+            arguments[4]()
+            while True:
+                arguments[5]()
+                time.sleep(0.005)
+
+    with computing(Worker(Long(), transcribe), outcomes) as compute:
+        compute.put("a", SoFar(said(), paused=True, ends_in=0.4))
+        assert await asyncio.to_thread(begun.wait, SECONDS)
+        assert not await asyncio.to_thread(compute.wait, 0.05)
+    assert await asyncio.to_thread(compute.wait, SECONDS)
+    await until(lambda: outcomes)
+    assert isinstance(outcomes[0].error, NotWanted)
+
+
 class _Neutral:
     """A recogniser that takes whatever words there are."""
 
