@@ -42,6 +42,7 @@ from engine import assembly, cli
 from engine.dialogue import Turn
 from engine.events import EmotionEvent
 from engine.faces import FaceDetector, FaceFollower
+from engine.giving_up import Check, go_on
 from engine.live import Engine
 from engine.memory import share_arenas
 from engine.model.outputs import Recognition
@@ -253,23 +254,27 @@ class LateWorker(Worker):
     def hear(self, key: str, window: SoundWindow) -> None:
         """The sound comes with the utterance."""
 
-    def recognize(self, place: Place, utterance: Utterance, *, final: bool = True) -> Recognized:
+    def recognize(
+        self, place: Place, utterance: Utterance, *, final: bool = True, check: Check = go_on
+    ) -> Recognized:
         """Look at all pictures, then recognise."""
         frames = self._pictures.pop(place.key, [])
         super().see([(place.key, frame) for frame in frames])
-        return super().recognize(place, utterance, final=final)
+        return super().recognize(place, utterance, final=final, check=check)
 
 
 class ForgetfulWorker(Worker):
     """Reads the whole dialogue anew for every utterance."""
 
-    def recognize(self, place: Place, utterance: Utterance, *, final: bool = True) -> Recognized:
+    def recognize(
+        self, place: Place, utterance: Utterance, *, final: bool = True, check: Check = go_on
+    ) -> Recognized:
         """Forget what was read, then recognise."""
         self._recognizer.forget(place.dialogue)
-        return super().recognize(place, utterance, final=final)
+        return super().recognize(place, utterance, final=final, check=check)
 
 
-class Models:
+class Bench:
     """Loaded once for all scenarios."""
 
     def __init__(self, options: cli.Options) -> None:
@@ -305,7 +310,7 @@ class Models:
 
 
 async def play(
-    models: Models,
+    bench: Bench,
     scenario: Scenario,
     clip: Path,
     seconds: float,
@@ -316,7 +321,7 @@ async def play(
     """Play one scenario.
 
     Args:
-        models: Loaded.
+        bench: Models and options.
         scenario: What to play.
         clip: What everybody says.
         seconds: Of media.
@@ -336,15 +341,15 @@ async def play(
             watch(time.monotonic() - began)
             await asyncio.sleep(1)
 
-    engine = Engine(models.worker(scenario), [arrivals], vitals=vitals)
+    engine = Engine(bench.worker(scenario), [arrivals], vitals=vitals)
     async with engine:
         ticking = asyncio.create_task(tick())
         await asyncio.gather(
             *(
                 engine.attend(
                     source,
-                    models.cutter(source.participant, scenario),
-                    build=assembly.event_builder("bench", "clip", models.info, "d"),
+                    bench.cutter(source.participant, scenario),
+                    build=assembly.event_builder("bench", "clip", bench.info, "d"),
                 )
                 for source in sources
             )
@@ -399,12 +404,12 @@ async def find_speech(clip: Path, cutter: UtteranceCutter) -> list[Boundary]:
     return [Boundary(one.start, one.end) for one in (*ended, *cutter.flush())]
 
 
-def language_model_times(models: Models, turns: int = TURNS) -> dict[str, float]:
+def language_model_times(bench: Bench, turns: int = TURNS) -> dict[str, float]:
     """Median milliseconds of the language model at turn 5 and at the last turn.
 
     Both are measured in turns, so that whatever else the machine does slows both.
     """
-    recognizer = models.recognizer
+    recognizer = bench.recognizer
     words = ("Oh my God, you did what?", "I just thought that it would be nice.", "Really?")
     sound = np.random.default_rng(1).normal(0, 0.05, 40_000).astype(np.float32)
 
@@ -431,7 +436,7 @@ def language_model_times(models: Models, turns: int = TURNS) -> dict[str, float]
     return {f"turn {length}": statistics.median(values) for length, values in took.items()}
 
 
-async def pictures_on_one_core(models: Models, clip: Path, count: int = 240) -> float:
+async def pictures_on_one_core(bench: Bench, clip: Path, count: int = 240) -> float:
     """Pictures a second that are searched, cropped and encoded on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -445,7 +450,7 @@ async def pictures_on_one_core(models: Models, clip: Path, count: int = 240) -> 
     for first in range(0, len(frames), 4):
         batch = frames[first : first + 4]
         faces = [next(iter(follow(frame)), None) for frame in batch]
-        models.recognizer.look(batch, faces)
+        bench.recognizer.look(batch, faces)
     took = time.perf_counter() - began
     torch.set_num_threads(threads)
     return len(frames) / took
@@ -483,7 +488,7 @@ def show(console: Console, figures: Sequence[Figures]) -> None:
 
 async def compare(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     """Play every scenario; returns all figures."""
-    models = Models(cli.parse(["--file", str(options.clip)], "bench"))
+    bench = Bench(cli.parse(["--file", str(options.clip)], "bench"))
     plain = UtteranceCutter(SileroVad(resolve("silero-vad")), participant="p")
     speech = await find_speech(options.clip, plain)
     scenarios = [
@@ -499,7 +504,7 @@ async def compare(options: argparse.Namespace, console: Console) -> dict[str, An
             task = progress.add_task(scenario.name, total=options.seconds)
             found.append(
                 await play(
-                    models,
+                    bench,
                     scenario,
                     options.clip,
                     options.seconds,
@@ -515,20 +520,20 @@ async def compare(options: argparse.Namespace, console: Console) -> dict[str, An
         results["times_faster_p95"] = slow / fast
         console.print(f"incremental against all at the end, p95: {slow / fast:.1f} times faster")
     if not options.only:
-        results["llm_ms"] = times = language_model_times(models)
+        results["llm_ms"] = times = language_model_times(bench)
         early, late = times.values()
         console.print(
             f"language model at turn {TURNS} against turn 5: {late:.0f} ms / {early:.0f} ms = "
             f"{late / early:.2f}"
         )
-        results["pictures_per_second"] = rate = await pictures_on_one_core(models, options.clip)
+        results["pictures_per_second"] = rate = await pictures_on_one_core(bench, options.clip)
         console.print(f"faces found, cropped and encoded on one core: {rate:.0f} a second")
     return results
 
 
 async def soak(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     """Two participants as fast as they can be recognised; prints memory over time."""
-    models = Models(cli.parse(["--file", str(options.clip)], "bench"))
+    bench = Bench(cli.parse(["--file", str(options.clip)], "bench"))
     plain = UtteranceCutter(SileroVad(resolve("silero-vad")), participant="p")
     speech = await find_speech(options.clip, plain)
     process, memory = this_process(), list[tuple[float, float]]()
@@ -539,7 +544,7 @@ async def soak(options: argparse.Namespace, console: Console) -> dict[str, Any]:
             console.print(f"{now:6.0f} s  {memory[-1][1]:.0f} MB")
 
     scenario = Scenario("2 participants", 2)
-    figures = await play(models, scenario, options.clip, options.soak, speech, "max", watch)
+    figures = await play(bench, scenario, options.clip, options.soak, speech, "max", watch)
     settled = [rss for now, rss in memory if now >= 60] or [memory[-1][1]]
     growth = settled[-1] / settled[0] - 1
     console.print(

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from engine.giving_up import NotWanted
 from engine.memory import GIVE_BACK_SECONDS, give_back
 from engine.schedule import PATIENCE, Job, Key, Leave, Listen, Look, Recognize, Schedule
 from engine.worker import Place, Recognized, Worker
@@ -209,14 +210,15 @@ class Compute:
         elif isinstance(job, Recognize):
             if job.pictures:
                 worker.see([(job.key, frame) for frame in job.pictures])
-            worker.still_wanted = functools.partial(self._is_wanted, job)
-            yield from worker.turns(self._places[job.key], job.utterance, final=job.final)
+            place, check = self._places[job.key], functools.partial(self._check, job)
+            yield from worker.turns(place, job.utterance, final=job.final, check=check)
         else:
             worker.leave(self._places[job.key])
 
-    def _is_wanted(self, job: Recognize) -> bool:
+    def _check(self, job: Recognize) -> None:
         with self._changed:
-            return not self._closed and self._schedule.is_wanted(job)
+            if self._closed or not self._schedule.is_wanted(job):
+                raise NotWanted
 
     def _settle(self, worker: Worker, job: Job) -> None:
         """Make room in a dialogue, and in memory, once an utterance is out: nobody waits then."""

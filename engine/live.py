@@ -23,12 +23,13 @@ from dataclasses import dataclass, field, replace
 
 from engine.compute import Compute, Outcome
 from engine.events import EmotionEvent
+from engine.giving_up import NotWanted
 from engine.outlet import Outlet
 from engine.schedule import Leave, Listen, Look, Recognize
 from engine.shedding import FrameRate
 from engine.sinks import Departure, Sink
 from engine.vitals import Vitals
-from engine.worker import NotWanted, Place, Recognized, Worker
+from engine.worker import Place, Recognized, Worker
 from stream.cutter import Resumed, SoFar, UtteranceCutter
 from stream.media import AudioChunk, Utterance
 from stream.sources.base import MediaItem, Source

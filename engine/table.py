@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.faces import choose_speaker
+from engine.giving_up import Check, go_on
 from engine.transcripts import Transcribe
 from engine.voices import HOP_SECONDS, WINDOW_SECONDS, SpeakerGuess, Speakers, VoiceChange
 from engine.worker import Place, Recognized, Recognizer, Worker
@@ -261,7 +262,7 @@ class TableWorker(Worker):
         self._seats: dict[str, _Seat] = {}
 
     def turns(
-        self, place: Place, utterance: Utterance, *, final: bool = True
+        self, place: Place, utterance: Utterance, *, final: bool = True, check: Check = go_on
     ) -> Iterator[Recognized]:
         """A turn for everybody who speaks in an utterance, in order.
 
@@ -273,7 +274,7 @@ class TableWorker(Worker):
         seat, failure = self._seats[place.key], None
         for part, over in self._parts(seat, utterance, final):
             try:
-                recognized = self._turn(place, seat, part, final=over)
+                recognized = self._turn(place, seat, part, final=over, check=check)
             except Exception as error:
                 failure = failure or error
             else:
@@ -302,13 +303,15 @@ class TableWorker(Worker):
         if known.part_start < utterance.end:
             yield _part(known, utterance, utterance.end), final
 
-    def _turn(self, place: Place, seat: _Seat, part: Utterance, *, final: bool) -> Recognized:
+    def _turn(
+        self, place: Place, seat: _Seat, part: Utterance, *, final: bool, check: Check
+    ) -> Recognized:
         assert seat.open is not None
         speaker = self._speaker(place.key, seat, seat.open.listener, part, learn=final)
         degraded = part.degraded if speaker.sure else (*part.degraded, UNSURE)
         name = f"{part.participant}-{speaker.number}"
         part = replace(part, participant=name, degraded=degraded)
-        return self.recognize(replace(place, face=speaker.face), part, final=final)
+        return self.recognize(replace(place, face=speaker.face), part, final=final, check=check)
 
     def _speaker(
         self, key: str, seat: _Seat, listener: Listener, part: Utterance, *, learn: bool

@@ -9,7 +9,6 @@ them again and again; where that happens, the utterance is read in a whole windo
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
+from engine.giving_up import Check, go_on
 from stream.errors import UserError
 from stream.media import SAMPLE_RATE, Samples
 
@@ -74,7 +74,7 @@ class Transcriber:
         self._prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
         self._suppressed = get_suppressed_tokens(self._tokenizer, (-1,))
 
-    def __call__(self, samples: Samples, check: Callable[[], object] = lambda: None) -> str:
+    def __call__(self, samples: Samples, check: Check = go_on) -> str:
         """The words spoken, or an empty string where none were.
 
         Args:
@@ -99,7 +99,7 @@ class Transcriber:
         features: NDArray[np.float32],
         window: float,
         seconds: float,
-        check: Callable[[], object],
+        check: Check,
     ) -> _Heard:
         """Decode mel features (80, T) of `seconds` of sound in a window of so many seconds."""
         frames = 2 * round(window * FRAMES_PER_SECOND / 2)

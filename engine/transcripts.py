@@ -10,11 +10,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from engine.giving_up import Check, NotWanted
 from stream.media import Utterance
 
 logger = logging.getLogger(__name__)
 
-Transcribe = Callable[[Utterance, Callable[[], None]], str | None]
+Transcribe = Callable[[Utterance, Check], str | None]
 """Gives the words of an utterance, None or "" where there are none. The function that it is given
 is to be called now and then: it raises what ends it where nobody wants the words any more."""
 
@@ -43,10 +44,6 @@ class Transcript:
         if self.failed:
             return replace(utterance, degraded=(*utterance.degraded, FAILED))
         return utterance.with_text(self.text)
-
-
-class _GivenUp(Exception):  # noqa: N818 - nothing is wrong
-    """Nobody wants these words any more."""
 
 
 @dataclass(frozen=True)
@@ -116,13 +113,13 @@ class Transcripts:
     def _hear(self, utterance: Utterance, given_up: threading.Event) -> Transcript:
         def check() -> None:
             if given_up.is_set():
-                raise _GivenUp
+                raise NotWanted
 
         began = self._clock()
         text, failed = None, False
         try:
             text = self._transcribe(utterance, check) or None
-        except _GivenUp:
+        except NotWanted:
             logger.debug("utterance at %.1f s goes on", utterance.start)
         except Exception as error:
             logger.warning("utterance at %.1f s has no transcript: %s", utterance.start, error)

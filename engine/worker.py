@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from engine.dialogue import Turn
+from engine.giving_up import Check, NotWanted, go_on
 from engine.model.outputs import Recognition
 from engine.transcripts import Transcribe, Transcript, Transcripts
 from stream.cutter import SoundWindow
@@ -31,10 +32,6 @@ POLL_SECONDS = 0.02
 """How often it is seen, while words are recognised, whether they are still wanted."""
 
 
-class NotWanted(Exception):  # noqa: N818 - nothing is wrong
-    """An utterance that goes on is no longer worth recognising as it was."""
-
-
 class Recognizer(Protocol):
     """The part of `engine.model.recognizer.Recognizer` that is needed live."""
 
@@ -45,7 +42,7 @@ class Recognizer(Protocol):
         perceived: Perceived | None = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
-        check: Callable[[], object] = lambda: None,
+        check: Check = go_on,
     ) -> Recognition:
         """The emotion expressed in `utterance`, after the turns of `history`.
 
@@ -122,8 +119,6 @@ class Worker:
         self._transcripts = Transcripts(transcribe, clock) if transcribe else None
         self._perception = perception
         self._clock = clock
-        self.still_wanted: Callable[[], bool] = lambda: True
-        """Asked time and again about an utterance that has not ended."""
         self._dialogues: defaultdict[str, _Dialogue] = defaultdict(_Dialogue)
         self._tried: dict[str, Recognized] = {}  # the latest utterance that was not over, by key
 
@@ -151,19 +146,22 @@ class Worker:
             self._perception.hear(key, window.first, window.samples)
 
     def turns(
-        self, place: Place, utterance: Utterance, *, final: bool = True
+        self, place: Place, utterance: Utterance, *, final: bool = True, check: Check = go_on
     ) -> Iterator[Recognized]:
         """The turns of the dialogue that an utterance is: of one participant one."""
-        yield self.recognize(place, utterance, final=final)
+        yield self.recognize(place, utterance, final=final, check=check)
 
-    def recognize(self, place: Place, utterance: Utterance, *, final: bool = True) -> Recognized:
+    def recognize(
+        self, place: Place, utterance: Utterance, *, final: bool = True, check: Check = go_on
+    ) -> Recognized:
         """Transcribe, recognise and describe an utterance.
 
-        One that has ended joins the history even if that fails. One that has not leaves no
-        trace but its result, which is given again where the utterance then ends just there.
+        One that has ended joins the history even if that fails, and is never given up. One that
+        has not leaves no trace but its result, which is given again where the utterance then ends
+        just there.
 
         Raises:
-            NotWanted: It has not ended, and `still_wanted` says no.
+            NotWanted: Raised by `check`.
         """
         dialogue = self._dialogues[place.dialogue]
         dialogue.keys.add(place.key)
@@ -173,7 +171,8 @@ class Worker:
             if tried is not None and _same(tried, utterance, dialogue.turns):
                 recognized = replace(tried, utterance=self._said(utterance))
             else:
-                recognized = self._recognize(place, utterance, dialogue, final=final)
+                wanted = go_on if final else check
+                recognized = self._recognize(place, utterance, dialogue, wanted)
         finally:
             if final:
                 self._remember(dialogue, utterance, recognized)
@@ -200,9 +199,9 @@ class Worker:
             self._recognizer.forget(place.dialogue)
 
     def _recognize(
-        self, place: Place, utterance: Utterance, dialogue: _Dialogue, *, final: bool
+        self, place: Place, utterance: Utterance, dialogue: _Dialogue, check: Check
     ) -> Recognized:
-        self._check(final)
+        check()
         words = self._transcripts.of(utterance) if self._transcripts else None
         perceived = None
         if self._perception is not None:
@@ -212,27 +211,14 @@ class Worker:
             tuple(dialogue.history),
             perceived,
             place.dialogue,
-            lambda: utterance.text if words is None else self._wait(words, final).text,
-            lambda: self._check(final),
+            lambda: utterance.text if words is None else _wait(words, check).text,
+            check,
         )
         if words is None:
             return Recognized(utterance, recognition, dialogue.turns, {})
         heard = words.result()
         latency_ms = {"asr": heard.milliseconds}
         return Recognized(heard.of(utterance), recognition, dialogue.turns, latency_ms)
-
-    def _wait(self, words: Future[Transcript], final: bool) -> Transcript:
-        """Wait for the words of an utterance; if it has not ended, as long as it is wanted."""
-        while not (final or wait([words], POLL_SECONDS).done):
-            self._check(final)
-        if words.cancelled():
-            raise NotWanted
-        return words.result()
-
-    def _check(self, final: bool) -> None:
-        """Give up what has not ended and is no longer wanted."""
-        if not (final or self.still_wanted()):
-            raise NotWanted
 
     def _said(self, utterance: Utterance) -> Utterance:
         """The utterance with its words; waits for them."""
@@ -272,6 +258,15 @@ class Worker:
         began = self._clock()
         yield
         latency_ms[stage] = 1000 * (self._clock() - began)
+
+
+def _wait(words: Future[Transcript], check: Check) -> Transcript:
+    """Wait for the words of an utterance as long as they are wanted."""
+    while not wait([words], POLL_SECONDS).done:
+        check()
+    if words.cancelled():
+        raise NotWanted
+    return words.result()
 
 
 def _same(tried: Recognized, utterance: Utterance, turns: int) -> bool:

@@ -119,6 +119,7 @@ def plan(
     except ValueError as error:
         raise UserError(f"{recipe.name}: {error}") from error
     parameters, gpus = count_parameters(spec, llm), hardware.gpus
+    counts = [sizes] if pretuning is None else [sizes, pretuning]
     work = {
         "pretune": (
             plan_pretuning(pretune.shared_recipe(recipe), pretuning, llm, gpus) if pretuning else []
@@ -132,8 +133,8 @@ def plan(
         parameters=parameters,
         hardware=hardware,
         precision=recipe.settings.trainer.precision,
-        tokens_estimated=sizes.estimated,
-        tokens_source=sizes.source,
+        tokens_estimated=any(one.estimated for one in counts),
+        tokens_source="; ".join(dict.fromkeys(one.source for one in counts)),
         packed_tokens=sum(one.tokens for one in packed(sizes, spec, Presence())),
         one_by_one_tokens=sum(one.tokens for one in one_by_one(sizes, spec, Presence())),
         stages=tuple(
@@ -224,8 +225,17 @@ def print_plan(recipe: Recipe, data: Path | None = None, gpus: int = 1) -> None:
     Raises:
         UserError: See `plan` and `corpus_sizes`.
     """
-    sizes = corpus_sizes(recipe, data), _hardware(gpus=gpus), pretuning_sizes(recipe, data)
-    print_tables(plan(recipe, *sizes), Console())
+    print_tables(plan_on(recipe, data, _hardware(gpus=gpus)), Console())
+
+
+def plan_on(recipe: Recipe, data: Path | None, hardware: Hardware) -> Plan:
+    """Work out a training on the corpora at hand, or on published statistics of them.
+
+    Raises:
+        UserError: See `plan` and `corpus_sizes`.
+    """
+    sizes, pretuning = corpus_sizes(recipe, data), pretuning_sizes(recipe, data)
+    return plan(recipe, sizes, hardware, pretuning)
 
 
 def _hardware(**values: Any) -> Hardware:
@@ -246,8 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             memory_bytes=1e9 * options.gpu_memory,
         )
         recipe = read_recipe(options.recipe)
-        sizes = corpus_sizes(recipe, options.data)
-        made = plan(recipe, sizes, hardware, pretuning_sizes(recipe, options.data))
+        made = plan_on(recipe, options.data, hardware)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -7,7 +7,7 @@ that the allocator cannot use again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from transformers import Cache
 from transformers.cache_utils import DynamicLayer
+
+from engine.giving_up import Check, go_on
 
 STEP = 512
 """Tokens by which the memory grows."""
@@ -34,7 +36,7 @@ class KvBuffer(Cache):
         super().__init__(layers=list(self._own))
 
     @contextmanager
-    def checked(self, check: Callable[[], object]) -> Iterator[None]:
+    def checked(self, check: Check) -> Iterator[None]:
         """Call something at every layer of a forward pass; what it raises ends the pass."""
         for layer in self._own:
             layer.check = check
@@ -42,7 +44,7 @@ class KvBuffer(Cache):
             yield
         finally:
             for layer in self._own:
-                layer.check = _go_on
+                layer.check = go_on
 
     def keep(self, slots: Sequence[int]) -> None:
         """Keep some tokens alone, which move up into the first slots.
@@ -55,16 +57,12 @@ class KvBuffer(Cache):
             layer.keep(torch.tensor(slots[moved:], dtype=torch.long), moved)
 
 
-def _go_on() -> None:
-    """Nobody wants to end it."""
-
-
 class _Layer(DynamicLayer):  # type: ignore[no-untyped-call]
     """(B, heads, T, D) keys and values as the first T places of a longer memory."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.check: Callable[[], object] = _go_on
+        self.check: Check = go_on
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *_: object, **__: object

@@ -11,12 +11,13 @@ Letters in shapes: n alternatives, E emotions.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from engine.giving_up import Check, go_on
 from engine.model.paths import Line, PathCache
 from engine.model.prompt import AUDIO, VIDEO
 
@@ -64,7 +65,7 @@ class DialogueReader:
         history: Sequence[TurnInputs],
         turn: TurnInputs,
         without: Mapping[str, TurnInputs],
-        check: Callable[[], object] = lambda: None,
+        check: Check = go_on,
     ) -> Tensor:
         """Label scores of the next turn, then of what it is without each of some modalities.
 
@@ -97,7 +98,7 @@ class DialogueReader:
         self,
         history: Sequence[TurnInputs],
         branches: Sequence[Line],
-        check: Callable[[], object] = lambda: None,
+        check: Check = go_on,
     ) -> Tensor:
         stem = [self._opening, *self._past_lines(history)]
         return self._paths.read(stem, branches, check)

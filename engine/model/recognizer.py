@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from engine.dialogue import Turn
 from engine.faces import Box, FaceDetector, Framing, TrackedFace, cut_face, main_faces
+from engine.giving_up import Check, go_on
 from engine.model.calibration import Calibration
 from engine.model.densenet import DenseNet
 from engine.model.encoders import Encoders, SpeechEncoder
@@ -136,7 +137,7 @@ class Recognizer:
         perceived: Perceived | None = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
-        check: Callable[[], object] = lambda: None,
+        check: Check = go_on,
     ) -> Recognition:
         """The emotion expressed in an utterance, given the turns before it.
 
@@ -252,7 +253,7 @@ class Recognizer:
         turn: TurnInputs,
         apart: Sequence[str] = (),
         dialogue: str = "",
-        check: Callable[[], object] = lambda: None,
+        check: Check = go_on,
     ) -> Tensor:
         """Calibrated probabilities (1 + n, E) of the next turn, then without each modality.
 

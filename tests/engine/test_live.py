@@ -20,6 +20,7 @@ import pytest
 from engine import live
 from engine.dialogue import Turn
 from engine.events import EmotionEvent, ModelInfo, build_event
+from engine.giving_up import Check, go_on
 from engine.model.outputs import Recognition
 from engine.perception import Perception
 from engine.schedule import MAX_UTTERANCES
@@ -96,7 +97,7 @@ class Rule:
         perceived: object = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
-        check: Callable[[], object] = lambda: None,
+        check: Check = go_on,
     ) -> Recognition:
         """Joy."""
         self.starts.append(utterance.start)

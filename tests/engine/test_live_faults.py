@@ -16,6 +16,7 @@ import numpy as np
 from engine import live
 from engine.dialogue import Turn
 from engine.events import EmotionEvent, ModelInfo, build_event
+from engine.giving_up import Check, go_on
 from engine.model.outputs import Recognition
 from engine.schedule import MAX_PICTURES, MAX_UTTERANCES
 from engine.shedding import FULL_RATE
@@ -103,7 +104,7 @@ class Joy:
         perceived: Any = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
-        check: Callable[[], object] = lambda: None,
+        check: Check = go_on,
     ) -> Recognition:
         """Joy, from as many pictures as were looked at."""
         return Recognition({"joy": 1.0}, quality={"audio": 1.0}, pictures=len(perceived))

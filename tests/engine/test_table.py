@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from engine.behaviour import Behaviour
 from engine.dialogue import Turn
+from engine.giving_up import Check, go_on
 from engine.model.outputs import Recognition
 from engine.table import KEPT_FACES, UNSURE, Listener, Table, TableWorker
 from engine.voices import SpeakerGuess, VoiceEmbedding
@@ -213,7 +214,7 @@ class Joy:
         perceived: Any = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
-        check: Callable[[], object] = lambda: None,
+        check: Check = go_on,
     ) -> Recognition:
         """Joy."""
         utterance = utterance.with_text(words() if words else utterance.text)

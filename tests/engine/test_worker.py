@@ -10,6 +10,7 @@ import pytest
 
 from engine.behaviour import Behaviour
 from engine.dialogue import Turn
+from engine.giving_up import Check, go_on
 from engine.model.outputs import Recognition
 from engine.worker import NotWanted, Place, Recognized, Worker
 from stream.media import Utterance
@@ -33,7 +34,7 @@ class Listener:
         perceived: object = None,
         dialogue: str = "",
         words: Callable[[], str | None] | None = None,
-        check: Callable[[], object] = lambda: None,
+        check: Check = go_on,
     ) -> Recognition:
         """Always neutral."""
         text = words() if words else utterance.text
@@ -257,11 +258,15 @@ def test_what_is_no_longer_wanted_is_not_recognised() -> None:
     """A try is given up before the dear part; an utterance that has ended never is."""
     listener = Listener()
     worker = Worker(listener, lambda u, _: f"words {u.id}")
-    worker.still_wanted = lambda: False
+
+    def check() -> None:
+        raise NotWanted
+
     with pytest.raises(NotWanted):
-        worker.recognize(A, utterance(0), final=False)
+        worker.recognize(A, utterance(0), final=False, check=check)
     assert listener.heard == []
-    assert finish(worker, utterance(0)).utterance.text == "words 0"
+    ended = worker.recognize(A, utterance(0), check=check)
+    assert ended.utterance.text == "words 0"
 
 
 def test_a_try_is_given_up_while_it_is_read() -> None:
@@ -269,7 +274,10 @@ def test_a_try_is_given_up_while_it_is_read() -> None:
     listener = Listener()
     worker = Worker(listener, lambda u, _: f"words {u.id}")
     wanted = True
-    worker.still_wanted = lambda: wanted
+
+    def check() -> None:
+        if not wanted:
+            raise NotWanted
 
     def recognize(*arguments: Any) -> Recognition:
         nonlocal wanted
@@ -280,7 +288,7 @@ def test_a_try_is_given_up_while_it_is_read() -> None:
 
     listener.recognize = recognize  # type: ignore[method-assign]
     with pytest.raises(NotWanted):
-        worker.recognize(A, utterance(0), final=False)
+        worker.recognize(A, utterance(0), final=False, check=check)
 
 
 def test_words_that_were_begun_are_not_recognised_again() -> None:
