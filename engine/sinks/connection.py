@@ -132,6 +132,9 @@ async def connect(
     finally:
         with contextlib.suppress(aiomqtt.MqttError):
             await client.__aexit__(None, None, None)
+        lost = client._disconnected
+        if lost.done() and not lost.cancelled():
+            lost.exception()  # asyncio complains, on the terminal, of one that nobody looked at
 
 
 async def while_connected(client: aiomqtt.Client, work: Coroutine[Any, Any, T]) -> T:

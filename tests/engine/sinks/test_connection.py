@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import socket
 from typing import Any
@@ -67,6 +68,20 @@ def test_the_password_is_not_shown() -> None:
     address = BrokerAddress.parse("mqtts://ann:sesame@[::1]:1")
     assert str(address) == "mqtts://ann@[::1]:1"
     assert "sesame" not in repr(address)
+
+
+async def test_a_loss_that_nobody_waits_for_is_silent(
+    line: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It happens between two things that are done, and the next one is told of it."""
+    async with connect(BrokerAddress.parse(line.url)) as client:
+        line.cut()
+        async with asyncio.timeout(10.0):
+            while not client._disconnected.done():  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.005)
+    del client
+    gc.collect()
+    assert caplog.messages == []
 
 
 async def first_error(url: str, seconds: float = 10.0) -> UserError:
