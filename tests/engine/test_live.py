@@ -10,35 +10,31 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pytest
+from around_engine import Memory, build, loud
 
 from engine import live
 from engine.dialogue import Turn
-from engine.events import EmotionEvent, ModelInfo, build_event
+from engine.events import EmotionEvent
 from engine.giving_up import Check, go_on
 from engine.model.outputs import Recognition
 from engine.perception import Perception
 from engine.schedule import MAX_UTTERANCES
-from engine.sinks import Departure, Sink
+from engine.sinks import Sink
 from engine.sinks.jsonl import JsonlSink
 from engine.table import TableWorker
 from engine.vitals import Vitals
-from engine.worker import Recognized, Worker
+from engine.worker import Worker
 from stream.cutter import UtteranceCutter, WorkPlan
 from stream.media import SAMPLE_RATE, AudioChunk, Samples, Utterance, VideoFrame
 
 BURST_SECONDS = 1.0
 PERIOD_SECONDS = 4.0
-
-
-def loud(samples: Samples) -> float:
-    """Probability of speech: whether it is loud."""
-    return float(np.abs(samples).max() > 0.1)
 
 
 class Bursts:
@@ -113,51 +109,6 @@ class Rule:
 
     def forget(self, dialogue: str) -> None:
         """Nothing is kept."""
-
-
-@dataclass
-class Memory:
-    """A sink in memory whose first `failures` attempts fail."""
-
-    name: str = "memory"
-    takes_partials: bool = False
-    failures: int = 0
-    events: list[EmotionEvent] = field(default_factory=list)
-    departures: list[Departure] = field(default_factory=list)
-
-    async def __aenter__(self) -> Self:
-        """There is nothing to open."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """There is nothing to close."""
-
-    async def publish(self, event: EmotionEvent) -> None:
-        """Keep the event, or fail."""
-        if self.failures:
-            self.failures -= 1
-            raise OSError("disk full")
-        self.events.append(event)
-
-    async def leave(self, departure: Departure) -> None:
-        """Keep that, too."""
-        self.departures.append(departure)
-
-
-def build(recognized: Recognized) -> EmotionEvent:
-    """An event of this test."""
-    return build_event(
-        recognized.utterance,
-        recognized.recognition,
-        session="s",
-        dialogue="d",
-        turn=recognized.turn,
-        node="node",
-        source="bursts",
-        model=ModelInfo("rule", "0" * 64),
-        include_text=False,
-        latency_ms=recognized.latency_ms,
-    )
 
 
 async def no_wait(_: float) -> None:
@@ -383,19 +334,13 @@ def cutter_of(talk: Talk) -> UtteranceCutter:
     return UtteranceCutter(loud, participant=talk.participant, ahead=WorkPlan(2.0, 1.0))
 
 
-def partial_or_final(recognized: Recognized) -> EmotionEvent:
-    """An event of this test, of either kind."""
-    event = build(recognized)
-    return event if recognized.final else replace(event, id="news", partial=True)
-
-
 async def serve(
     talks: Sequence[Talk], sinks: Sequence[Sink], rule: Rule, **options: Any
 ) -> list[live.RunSummary]:
     """Everybody in one dialogue."""
     async with live.Engine(Worker(rule), sinks, **options) as engine:
         return await asyncio.gather(
-            *(engine.attend(talk, cutter_of(talk), build=partial_or_final) for talk in talks)
+            *(engine.attend(talk, cutter_of(talk), build=build) for talk in talks)
         )
 
 
@@ -457,7 +402,7 @@ async def test_two_people_at_one_microphone_are_two_participants() -> None:
     )
     vitals = Vitals()
     async with live.Engine(worker, [eager, plain], vitals=vitals) as engine:
-        summary = await engine.attend(talk, cutter_of(talk), build=partial_or_final)
+        summary = await engine.attend(talk, cutter_of(talk), build=build)
     first, last = plain.events
     assert (first.participant, last.participant) == ("p-1", "p-2")
     assert (first.turn, last.turn) == (0, 1)
@@ -562,7 +507,7 @@ async def test_an_inference_that_hangs_is_given_up_and_the_next_go_on() -> None:
         hung_seconds=0.2,
         watch_seconds=0.02,
     ) as engine:
-        summary = await engine.attend(talk, cutter_of(talk), build=partial_or_final)
+        summary = await engine.attend(talk, cutter_of(talk), build=build)
     assert len(hangs.starts) == 1
     assert summary.utterances >= 1
     assert b'bemerc_restarts_total{part="compute"} 1.0' in vitals.exposition()

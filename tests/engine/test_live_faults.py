@@ -12,27 +12,22 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
+from around_engine import Memory, build, loud
 
 from engine import live
 from engine.dialogue import Turn
-from engine.events import EmotionEvent, ModelInfo, build_event
+from engine.events import EmotionEvent
 from engine.giving_up import Check, go_on
 from engine.model.outputs import Recognition
 from engine.schedule import MAX_PICTURES, MAX_UTTERANCES
 from engine.shedding import FULL_RATE
-from engine.sinks import Departure
 from engine.vitals import Vitals
-from engine.worker import Recognized, Worker
+from engine.worker import Worker
 from stream.cutter import UtteranceCutter, WorkPlan
-from stream.media import SAMPLE_RATE, AudioChunk, Samples, Utterance, VideoFrame
+from stream.media import SAMPLE_RATE, AudioChunk, Utterance, VideoFrame
 
 IMAGE = np.zeros((8, 8, 3), np.uint8)
 STEP = 512
-
-
-def loud(samples: Samples) -> float:
-    """Probability of speech: whether it is loud."""
-    return float(np.abs(samples).max() > 0.1)
 
 
 class Clock:
@@ -146,49 +141,6 @@ class Eyes:
     def forget(self, key: str) -> None:
         """Forget them."""
         self.seen.pop(key, None)
-
-
-class Memory:
-    """A sink in memory."""
-
-    name = "memory"
-    takes_partials = False
-
-    def __init__(self) -> None:
-        self.events: list[EmotionEvent] = []
-        self.departures: list[Departure] = []
-
-    async def __aenter__(self) -> Self:
-        """There is nothing to open."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """There is nothing to close."""
-
-    async def publish(self, event: EmotionEvent) -> None:
-        """Keep it."""
-        self.events.append(event)
-
-    async def leave(self, departure: Departure) -> None:
-        """Keep that, too."""
-        self.departures.append(departure)
-
-
-def build(recognized: Recognized) -> EmotionEvent:
-    """An event of this test."""
-    return build_event(
-        recognized.utterance,
-        recognized.recognition,
-        session="s",
-        dialogue="d",
-        turn=recognized.turn,
-        node="node",
-        source="person",
-        model=ModelInfo("joy", "0" * 64),
-        include_text=False,
-        latency_ms=recognized.latency_ms,
-        partial_id=None if recognized.final else "news",
-    )
 
 
 async def attend(
