@@ -107,6 +107,7 @@ async def serve(options: cli.ServeOptions) -> int:
     from engine.live import Engine
     from engine.sinks import ConsoleSink
     from engine.web import WhipServer
+    from engine.web.access import check_access
     from export.models import resolve
     from stream.ids import uuid7_factory
     from stream.sources import Source
@@ -114,6 +115,7 @@ async def serve(options: cli.ServeOptions) -> int:
     run, new_id, dialogues = options.run, uuid7_factory(), dict[str, tuple[str, int]]()
     async with contextlib.AsyncExitStack() as stack:
         token = assembly.read_token(options.token_file)
+        check_access(options.host, token)
         model, spec = assembly.check_bundle(run.bundle)
         sinks = await assembly.open_sinks(
             stack,

@@ -149,6 +149,15 @@ def test_a_wrong_mqtt_address(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert "MQTT" in refusal(capsys, "--file", str(CLIP), "--mqtt", url, "--bundle", str(tmp_path))
 
 
+@needs_bundle
+def test_strangers_without_a_token(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are refused at once, not when the models are loaded."""
+    assert run_live.main(["serve", "--host", "0.0.0.0", "--mqtt", "off"]) == 2
+    _, err = capsys.readouterr()
+    assert err.startswith("error: whoever reaches 0.0.0.0 could send to it")
+    assert "loading" not in err
+
+
 def test_an_unknown_flag_in_a_process() -> None:
     """One line, exit code 2, no traceback: as a process, answered without loading models."""
     done = start("--bogus").communicate(timeout=60)
