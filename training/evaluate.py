@@ -111,6 +111,7 @@ def _session(options: argparse.Namespace, words: Sequence[str]) -> Session:
             speech=tuple(options.speech or ()),
             seed=options.seed,
             half=options.half,
+            mismatched=options.mismatched,
         )
 
     return Session(
@@ -144,6 +145,8 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         raise UserError("--punctuated says how the words of --noise are written: give that too")
     if options.half is not None and options.dataset != "composed":
         raise UserError("--half: only for composed")
+    if options.mismatched and options.dataset != "composed":
+        raise UserError("--mismatched: only for composed")
     if options.zero_shot and not conversations:
         raise UserError(f"--zero-shot reads words alone: give one of {known}")
     for flag, path in (("--report", options.report), ("--png", options.png)):
@@ -235,6 +238,14 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         choices=HALVES,
         help="of the speakers and pictures for composed: dev's first is what a bundle's weights of "
         "the evidence and its calibration were fitted on",
+    )
+    what.add_argument(
+        "--mismatched",
+        type=_rate,
+        default=0.0,
+        metavar="RATE",
+        help="share of voices, and of faces, for composed that are of the label of whatever turn "
+        "of the dialogue: people say one thing and look another",
     )
     what.add_argument(
         "--noise",

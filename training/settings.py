@@ -193,6 +193,19 @@ class Dropout:
 
 
 @dataclass(frozen=True)
+class Composition:
+    """How words are given voices and faces of other corpora."""
+
+    mismatched: float = 0.0
+    """Share of the voices, and of the faces, that are not of their turn's label but of that of
+    whatever turn of the dialogue: people often say one thing and look another, mostly neutral."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        require(0 <= self.mismatched <= 1, "composition.mismatched: 0 to 1")
+
+
+@dataclass(frozen=True)
 class EncoderSettings:
     """Where the encoders come from."""
 
@@ -217,6 +230,7 @@ class Settings:
     pretune: Pretuning = field(default_factory=Pretuning)
     stage1: Stage1Training = field(default_factory=Stage1Training)
     stage2: Stage2Training = field(default_factory=Stage2Training)
+    composition: Composition = field(default_factory=Composition)
     dropout: Dropout = field(default_factory=Dropout)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
 

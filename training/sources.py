@@ -128,11 +128,11 @@ class Sources:
     def composed(self, rng: random.Random) -> list[TrainingSequence]:
         """Training dialogues with voices and faces of other corpora, and some without words."""
         stage, dropout = self._job.recipe.settings.stage2, self._job.recipe.settings.dropout
+        mismatched = self._job.recipe.settings.composition.mismatched
         dialogues = self._dialogues("train")
         chosen = rng.sample(dialogues, round(len(dialogues) * stage.composed_share))
-        sequences = self._fit(
-            [compose(self._heard(dialogue, rng), self._banks, rng) for dialogue in chosen]
-        )
+        heard = (self._heard(dialogue, rng) for dialogue in chosen)
+        sequences = self._fit([compose(one, self._banks, rng, mismatched) for one in heard])
         return [
             *(drop_modalities(sequence, dropout, rng) for sequence in sequences),
             *self._ablated(solo_sequences(self._banks, stage.solo_sequences, rng)),

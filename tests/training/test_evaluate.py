@@ -150,6 +150,15 @@ def test_halves_of_the_composed_voices(smoke: Smoke, score: Score) -> None:
     assert first["reliability"] != second["reliability"]
 
 
+def test_voices_and_faces_that_do_not_match_the_words(smoke: Smoke, score: Score) -> None:
+    """The same words, and some voices and faces of other turns."""
+    words = (*composed(smoke), "--speakers", "dev")
+    matched, mismatched = (score(*words, "--mismatched", rate) for rate in ("0", "0.5"))
+    assert matched["n"] == mismatched["n"]
+    assert matched["reliability"] != mismatched["reliability"]
+    assert "--mismatched 0.5" in mismatched["about"]["command"]
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
@@ -157,6 +166,7 @@ def test_halves_of_the_composed_voices(smoke: Smoke, score: Score) -> None:
         (("meld", "x", "--noise", "0.1", "--transcripts", "asr"), "leave --transcripts out"),
         (("meld", "x", "--punctuated"), "--punctuated says how the words of --noise"),
         (("meld", "x", "--half", "1"), "--half: only for composed"),
+        (("meld", "x", "--mismatched", "0.3"), "--mismatched: only for composed"),
     ],
 )
 def test_flags_that_do_not_go_together(

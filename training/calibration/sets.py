@@ -88,6 +88,7 @@ def composed_request(job: Job, recognizer: Recognizer) -> examples.Request:
         speakers="dev",
         faces=corpora.faces_dev,
         speech=(corpora.speech,),
+        mismatched=job.recipe.settings.composition.mismatched,
     )
 
 

@@ -48,14 +48,31 @@ class Banks:
     faces: Bank
 
 
-def compose(dialogue: Dialogue, banks: Banks, rng: random.Random) -> TrainingSequence:
-    """Give every turn of a dialogue a voice and a face of its label, where there is one."""
+def compose(
+    dialogue: Dialogue, banks: Banks, rng: random.Random, mismatched: float = 0.0
+) -> TrainingSequence:
+    """Give every turn of a dialogue a voice and a face of its label, where there is one.
+
+    Args:
+        dialogue: The words.
+        banks: The voices and faces.
+        rng: Source of all randomness.
+        mismatched: Share of voices, and of faces, of the label of whatever turn instead.
+    """
     words = text_sequence(dialogue, MELD_LABELS)
+    labels = [MELD_INDEX.get(one.emotion, -1) for one in dialogue.utterances]
+
+    shown = [label for label in labels if label >= 0]
+
+    def show(label: int) -> int:
+        return rng.choice(shown) if mismatched and rng.random() < mismatched else label
+
     turns = []
-    for turn, utterance in zip(words.turns, dialogue.utterances, strict=True):
-        label = MELD_INDEX.get(utterance.emotion, -1)  # no label has no sample
-        turn = with_voice(turn, _draw(banks.voices, label, rng))
-        turns.append(with_face(turn, _draw(banks.faces, label, rng)))
+    for turn, label in zip(words.turns, labels, strict=True):
+        if label >= 0:
+            turn = with_voice(turn, _draw(banks.voices, show(label), rng))
+            turn = with_face(turn, _draw(banks.faces, show(label), rng))
+        turns.append(turn)
     return replace(words, turns=tuple(turns))
 
 

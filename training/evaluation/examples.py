@@ -66,6 +66,8 @@ class Request:
     """Of the composition."""
     half: int | None = None
     """1 or 2: compose from that half of `training.calibration.halves` alone."""
+    mismatched: float = 0.0
+    """See `training.composition.compose.compose`."""
 
 
 def read(dataset: str, request: Request) -> Examples:
@@ -152,7 +154,7 @@ def composed(request: Request) -> Examples:
     words = read_conversations("meld", request.path)
     prosody = request.encoders.prosody
     turns = [
-        with_published(compose(dialogue, banks, rng).turns, dialogue, prosody)
+        with_published(compose(dialogue, banks, rng, request.mismatched).turns, dialogue, prosody)
         for dialogue in words.dialogues
     ]
     return to_examples(words, turns, request.labels)

@@ -88,6 +88,8 @@ def owner(
     }
     if recipe.settings.pretune.epochs:
         parts["pretune"] = repr(recipe.settings.pretune)
+    if stage == "stage2" and recipe.settings.stage2.composed_epochs:
+        parts["composition"] = repr(recipe.settings.composition)
     if start is not None:
         parts["start"] = hashlib.sha256((start / LORA).read_bytes()).hexdigest()
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

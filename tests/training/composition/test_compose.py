@@ -82,6 +82,25 @@ def test_a_turn_without_a_label_has_its_words_alone() -> None:
     assert not sequence.targets[1].any()
 
 
+@pytest.mark.parametrize("mismatched", [0.0, 0.4])
+def test_some_voices_and_faces_are_of_another_turn(mismatched: float) -> None:
+    """Each by itself, in about the share that is asked for; what is drawn may be the same."""
+    sequence = compose(dialogue(["joy", "neutral"] * 500), BANKS, random.Random(0), mismatched)
+    own = [MELD_INDEX["joy"], MELD_INDEX["neutral"]] * 500
+    others = {"audio": 0, "video": 0, "both": 0}
+    for turn, label in zip(sequence.turns, own, strict=True):
+        assert turn.audio is not None
+        assert turn.video is not None
+        voice, face = (bool(tokens[0, 1] != label) for tokens in (turn.audio, turn.video))
+        others["audio"] += voice
+        others["video"] += face
+        others["both"] += voice and face
+    share = mismatched / 2  # half of what is drawn is of the turn's own label
+    assert others["audio"] == pytest.approx(1000 * share, abs=40)
+    assert others["video"] == pytest.approx(1000 * share, abs=40)
+    assert others["both"] == pytest.approx(1000 * share**2, abs=20)
+
+
 @settings(max_examples=50, deadline=None)
 @given(emotions, seeds)
 def test_voice_and_face_have_the_label_of_the_words(names: list[str], seed: int) -> None:

@@ -130,6 +130,7 @@ def test_an_owner_is_what_changes_the_result(smoke: Smoke) -> None:
         owner(recipe, "stage1", 1),
         owner(recipe.with_settings(stage2={"weight_decay": 0.5}), "stage2", 1),
         owner(recipe.with_settings(dropout={"text": 0.5}), "stage2", 1),
+        owner(recipe.with_settings(composition={"mismatched": 0.5}), "stage2", 1),
         owner(recipe.with_settings(trainer={"precision": "bf16"}), "stage2", 1),
         owner(recipe.with_spec(prompt={"context_tokens": 8}), "stage2", 1),
     ]
