@@ -86,6 +86,7 @@ def write_card(
         "stage1": _stage1(settings.stage1),
         "pretune_settings": _settings(settings.pretune),
         "stage2_settings": _settings(settings.stage2),
+        "composition_settings": _settings(settings.composition),
         "dropout_settings": _settings(settings.dropout),
         "temperatures": _list(Calibration.from_dict(calibration).temperatures),
         **sections(bundle, results, inputs, _shown(bundle)),

@@ -66,7 +66,8 @@ became.
 4. **Pre-tuning** of LoRA on GoEmotions, one for all seeds. Settings: $pretune_settings.
 5. **Stage 2**: LoRA (rank $lora_rank, from layer $lora_first_layer) on the base LLM and the adapters,
    a dialogue a sequence, a loss at the cue of each turn; first with words alone, then **composed**:
-   each MELD turn is given a voice and a face of its own label from the other corpora, and modalities
+   each MELD turn is given a voice and a face of its own label from the other corpora, a share of them
+   of whatever turn of the dialogue instead ($composition_settings), and modalities
    are dropped at random. Settings: $stage2_settings. Shares dropped: $dropout_settings.
 6. **Evidence**: how much the encoders' own judgement counts beside the words is refitted on dev turns
    composed with the first half of the dev voices and faces (`training.refit`), where that helps;
@@ -84,7 +85,8 @@ $stage1. No conversation with its own video and sound was seen in training.
 In percent. **Dev data chose the epochs and the temperatures**, so expect less on data never used,
 above all of the calibration error (ECE); the figures under *Calibration* are cross-fitted instead.
 **Composed** figures are not MELD results: the voice and the face of a line were drawn by its true label,
-which real conversations do not do. They are of the second half of the dev **voices and faces** (`--half 2`),
+but for a share that is of another line's (`--mismatched`); how often that is so in real conversations is not
+known here, and words, voice and face depend on each other there. They are of the second half of the dev **voices and faces** (`--half 2`),
 which neither the weights of the evidence nor the calibration were fitted on; the words are those that both
 were fitted on. `data` is a folder in the
 layout of `docs/data.md`.
