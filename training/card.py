@@ -34,7 +34,14 @@ from training.evaluation.training_record import read_training_record
 from training.latency import latencies, read_events
 from training.progress import console
 from training.script import Job, run_script, script_parser
-from training.settings import Dropout, Pretuning, Settings, Stage1Training, Stage2Training
+from training.settings import (
+    Composition,
+    Dropout,
+    Pretuning,
+    Settings,
+    Stage1Training,
+    Stage2Training,
+)
 
 CARD = "MODEL_CARD.md"
 
@@ -183,7 +190,7 @@ def _recorded(bundle: Path, encoder: str) -> str:
 
 
 def _settings(
-    options: Pretuning | Stage1Training | Stage2Training | Dropout,
+    options: Pretuning | Stage1Training | Stage2Training | Composition | Dropout,
 ) -> str:
     """The values of a dataclass in words."""
     return _list(dataclasses.asdict(options))
