@@ -60,8 +60,7 @@ def compose(
         mismatched: Share of voices, and of faces, of the label of whatever turn instead.
     """
     words = text_sequence(dialogue, MELD_LABELS)
-    labels = [MELD_INDEX.get(one.emotion, -1) for one in dialogue.utterances]
-
+    labels = [MELD_INDEX.get(one.emotion, -1) for one in dialogue.utterances]  # -1 has no sample
     shown = [label for label in labels if label >= 0]
 
     def show(label: int) -> int:
