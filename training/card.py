@@ -24,7 +24,7 @@ from engine.model.recognizer import Recognizer, read_spec
 from export.bundle import write_manifest
 from export.models import resolve
 from training.calibrate import REPORT
-from training.cards.dev_sets import NOISE, Measured, measure
+from training.cards.dev_sets import NOISE, Measured, evaluations, measure
 from training.cards.inputs import Inputs
 from training.cards.markdown import percent, table
 from training.cards.sections import sections, write_pictures
@@ -237,7 +237,8 @@ def _run(job: Job) -> None:
         face_detector=None,
         threads=job.options.threads,
     )
-    results = measure(recognizer, job.data, job.cache)
+    chosen = evaluations(job.recipe.settings.composition.mismatched)
+    results = measure(recognizer, job.data, job.cache, chosen)
     noise = tuple(measure(recognizer, job.data, job.cache, NOISE))
     inputs = Inputs(noise, seeds, stages)
     manifest = write_card(bundle, results, job.recipe.settings, inputs)

@@ -17,7 +17,7 @@ from export.bundle import write_manifest
 from stream.errors import UserError
 from training import card, evaluate
 from training.calibrate import SubsetFigures, write_calibration
-from training.cards.dev_sets import EVALUATIONS, NOISE, Evaluation, Measured
+from training.cards.dev_sets import NOISE, SINGLE, Evaluation, Measured, evaluations
 from training.cards.inputs import Inputs
 from training.cards.sections import PICTURES
 from training.cards.seeds import SeedFigures, read_seeds
@@ -47,7 +47,7 @@ def results() -> list[Measured]:
     """One evaluation with figures, on data without fear, and one whose corpus is missing."""
     truth = np.array([0, 0, 1, 2, 3, 4, 5, 0])
     predicted = np.eye(len(MELD_LABELS))[[0, 0, 1, 2, 3, 4, 5, 1]]
-    faces, voices = EVALUATIONS[3], EVALUATIONS[4]
+    faces, voices = SINGLE[3], SINGLE[4]
     extra = {"ferplus_accuracy": 0.8125, "ferplus_n": 7}
     return [
         Measured(faces, scores(MELD_LABELS, truth, predicted), extra),
@@ -117,8 +117,16 @@ def test_a_bundle_is_sealed_with_its_card(bundle: Path, results: list[Measured])
     assert manifest.sha256 != before
 
 
+@pytest.mark.parametrize(("mismatched", "shares"), [(0.0, [0.0] * 4), (0.3, [0.3] * 4 + [0.0])])
+def test_dev_is_composed_as_the_recipe_composes(mismatched: float, shares: list[float]) -> None:
+    """With all of one label beside it where the recipe mismatches some."""
+    composed = [one for one in evaluations(mismatched) if one.dataset == "composed"]
+    assert [one.mismatched for one in composed] == shares
+    assert len({one.title for one in composed}) == len(composed)
+
+
 @pytest.mark.parametrize(
-    "evaluation", [*EVALUATIONS, *NOISE], ids=lambda evaluation: evaluation.title
+    "evaluation", [*evaluations(0.4), *NOISE], ids=lambda evaluation: evaluation.title
 )
 def test_a_command_can_be_typed(evaluation: Evaluation) -> None:
     """`training.evaluate` takes every command of a card, and reads from it what the card did."""
@@ -148,7 +156,7 @@ def measured(evaluation: Evaluation, right: int, genders: bool = False) -> Measu
 
 def test_a_card_of_everything(bundle: Path) -> None:
     """Seeds, calibration, abstaining, noise, women and men, time: each with its command."""
-    words, voices = measured(EVALUATIONS[0], 8), measured(EVALUATIONS[4], 6, genders=True)
+    words, voices = measured(SINGLE[0], 8), measured(SINGLE[4], 6, genders=True)
     subset = SubsetFigures(1109, True, 1.1, 0.0375, 0.625, 0.6125, 0.7125, 0.6625, 0.4321)
     write_calibration(Calibration({"text": 1.25}), bundle, {"text": subset})
     seeds = SeedFigures(

@@ -23,8 +23,6 @@ from training.evaluation.scoring import Extra, score
 from training.progress import console
 
 MELD_DEV = "meld/dev_sent_emo.csv"
-MISMATCHED = 0.4
-"""As in the recipe `compact`."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +85,20 @@ class Evaluation:
         return remove(to_examples(conversations, noisy, recognizer.labels), self.without)
 
 
-def _composed(absent: str = "", mismatched: float = MISMATCHED) -> Evaluation:
+def evaluations(mismatched: float) -> tuple[Evaluation, ...]:
+    """What a card reports, in its order; dev is composed as the recipe composes."""
+    composed = [_composed(absent, mismatched) for absent in ("", "text", "audio", "video")]
+    return (*SINGLE, *composed, *([_composed()] if mismatched else []))
+
+
+def _composed(absent: str = "", mismatched: float = 0.0) -> Evaluation:
     title = f"Composed dev without {absent}" if absent else "Composed dev, words, voice and face"
     title = title if mismatched else f"{title}, all of one label"
     without = (absent,) if absent else ()
     return Evaluation(title, "composed", MELD_DEV, "dev", without, half=2, mismatched=mismatched)
 
 
-EVALUATIONS = (
+SINGLE = (
     Evaluation("MELD dev, words", "meld", MELD_DEV, without=("audio",)),
     Evaluation("MELD dev, words and measured prosody, weighed here", "meld", MELD_DEV),
     Evaluation("EmoryNLP dev, words", "emorynlp", "emorynlp/emorynlp_dev_final.csv"),
@@ -102,13 +106,8 @@ EVALUATIONS = (
     Evaluation("RAVDESS actors 17-20, English voices", "ravdess", "ravdess", "17-20"),
     Evaluation("EmoDB speakers 13 and 14, German voices", "emodb", "emodb", "13,14"),
     Evaluation("nEMO speakers EB0 and KS0, Polish voices", "nemo", "nemo", "EB0,KS0"),
-    _composed(),
-    _composed("text"),
-    _composed("audio"),
-    _composed("video"),
-    _composed(mismatched=0.0),
 )
-"""What a card reports, in its order."""
+"""Corpora that are scored as they are."""
 NOISE = tuple(
     Evaluation(
         f"MELD dev, {100 * rate:g} % of the words wrong",
@@ -137,21 +136,18 @@ class Measured:
 
 
 def measure(
-    recognizer: Recognizer,
-    data: Path,
-    cache: Path,
-    evaluations: Sequence[Evaluation] = EVALUATIONS,
+    recognizer: Recognizer, data: Path, cache: Path, chosen: Sequence[Evaluation]
 ) -> list[Measured]:
     """Do every evaluation whose corpus is there."""
     results = []
-    for evaluation in evaluations:
+    for evaluation in chosen:
         console.rule(evaluation.title)
         if not (data / evaluation.path).exists():
             console.print(f"{data / evaluation.path} is not there: not measured")
             results.append(Measured(evaluation, None, {}))
             continue
-        chosen = evaluation.read(data, recognizer, cache)
-        scored = score(recognizer.model, recognizer.calibration, chosen)
+        turns = evaluation.read(data, recognizer, cache)
+        scored = score(recognizer.model, recognizer.calibration, turns)
         predictions = scored.predictions
         results.append(
             Measured(

@@ -85,11 +85,11 @@ $stage1. No conversation with its own video and sound was seen in training.
 In percent. **Dev data chose the epochs and the temperatures**, so expect less on data never used,
 above all of the calibration error (ECE); the figures under *Calibration* are cross-fitted instead.
 **Composed** figures are not MELD results: the voice and the face of a line were drawn by its true label,
-but for a share that is of another line's (`--mismatched`); how often that is so in real conversations is not
-known here, and words, voice and face depend on each other there. They are of the second half of the dev **voices and faces** (`--half 2`),
-which neither the weights of the evidence nor the calibration were fitted on; the words are those that both
-were fitted on. `data` is a folder in the
-layout of `docs/data.md`.
+but for a share that is of another line's (`--mismatched`); how often that is so in real conversations
+is not known here, and words, voice and face depend on each other there. They are of the second half of
+the dev **voices and faces** (`--half 2`), which neither the weights of the evidence nor the calibration
+were fitted on; the words are those that both were fitted on. `data` is a folder in the layout of
+`docs/data.md`.
 
 $summary
 
