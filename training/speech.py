@@ -53,7 +53,6 @@ class SpeechTraining:
     dropout: float = 0.5
     noise: float = 0.4
     """Standard deviation of what is added to standardised functionals."""
-    label_smoothing: float = 0.1
     average: float = 0.995
     """What the average of the weights keeps of itself at an update."""
     folds: int = 4
@@ -119,7 +118,6 @@ class _Batches:
             losses = functional.cross_entropy(
                 mean_by(self._model.layers(described), owner, len(chosen)),
                 self._clips.labels[chosen],
-                label_smoothing=self._options.label_smoothing,
                 reduction="none",
             )
             yield (losses * self._weights[chosen]).mean()
