@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from engine.model.calibration import fit_temperature
 from engine.model.encoders import SpeechEncoder
 from engine.model.spec import AudioSpec
 from training.datasets.labels import MELD_INDEX
@@ -157,6 +158,24 @@ def out_of_fold(train: Clips, spec: AudioSpec, options: SpeechTraining) -> list[
     return scores
 
 
+def temper(model: SpeechEncoder, unseen: Sequence[Tensor], train: Clips) -> list[Tensor]:
+    """Divide an encoder's scores, and those out of fold, by the temperature of the latter.
+
+    The network is too sure of speakers that it does not know, and evidence that is too sure is
+    given too little weight beside words, voice and face.
+    """
+    owner = torch.repeat_interleave(
+        torch.arange(len(unseen)), torch.tensor([len(rows) for rows in unseen])
+    )
+    means = mean_by(torch.cat(list(unseen)), owner, len(unseen))
+    temperature = fit_temperature(means, train.labels)
+    last = model.layers[-1]
+    with torch.no_grad():
+        for parameter in last.parameters():
+            parameter.div_(temperature)
+    return [rows / temperature for rows in unseen]
+
+
 def _weights(clips: Clips) -> Tensor:
     """Weight of each clip: classes by the root of their rarity; English twice the others."""
     weights = torch.zeros(len(clips.labels))
@@ -183,7 +202,7 @@ def train(
     for count, known in after.items():
         print(f"after {count} utterances of the speaker: {_in_words(known)}")
     if out is not None:
-        unseen = out_of_fold(clips, spec, options)
+        unseen = temper(model, out_of_fold(clips, spec, options), clips)
         out.mkdir(parents=True, exist_ok=True)
         keys = [clip_key(clip) for clip in train_clips]
         write_tensors(out / "out_of_fold.safetensors", dict(zip(keys, unseen, strict=True)))

@@ -10,12 +10,13 @@ import pytest
 import soundfile
 import torch
 
+from engine.model.calibration import fit_temperature
 from engine.model.encoders import SpeechEncoder
 from engine.model.spec import AudioSpec
 from stream.media import SAMPLE_RATE
 from training import speech
 from training.datasets.speech import SpeechClip
-from training.speech import SpeechTraining, evaluate, fit, out_of_fold
+from training.speech import SpeechTraining, evaluate, fit, out_of_fold, score, temper
 from training.voice.clips import Clips
 from training.voice.features import clip_key, speech_features
 
@@ -130,3 +131,16 @@ def test_functionals_are_computed_once(tmp_path: Path) -> None:
     (shorter,) = speech_features([clip], SPEC, cache)
     assert len(shorter) == 1
     assert not np.array_equal(shorter[0], first[0])
+
+
+def test_scores_are_as_sure_as_of_speakers_that_are_not_known() -> None:
+    """It and its out-of-fold scores are divided by the temperature that these need."""
+    train = clips(140, seed=1, voices=3)
+    model = fit(train, SPEC, OPTIONS)
+    before = score(model, train)
+    unseen = out_of_fold(train, SPEC, OPTIONS)
+    tempered = temper(model, unseen, train)
+    division = float(unseen[0][0, 0] / tempered[0][0, 0])
+    torch.testing.assert_close(score(model, train), before / division)
+    means = torch.stack([rows.mean(0) for rows in tempered])
+    assert fit_temperature(means, train.labels) == pytest.approx(1, abs=0.01)
