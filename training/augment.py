@@ -13,6 +13,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from engine.model.spec import VideoSpec
+
 DEGRADED = 0.25
 """Share of the pictures that are given each kind of poor quality."""
 
@@ -36,6 +38,12 @@ def augment_faces(faces: Tensor, generator: Generator, side: int | None = None) 
     faces = _relight(faces, generator)
     faces = _degrade(faces, generator)
     return _occlude(faces, generator)
+
+
+def augment_pictures(pictures: Tensor, spec: VideoSpec, generator: Generator) -> Tensor:
+    """The same of pictures (B, C, S, S) that are normalised for the DenseNet, and stay so."""
+    pixels = augment_faces(pictures * spec.std + spec.mean, generator)
+    return (pixels - spec.mean) / spec.std
 
 
 def _uniform(generator: Generator, count: int, low: float, high: float) -> Tensor:

@@ -98,6 +98,7 @@ def _session(options: argparse.Namespace, words: Sequence[str]) -> Session:
         words=options.transcripts,
         noise=options.noise,
         punctuated=options.punctuated,
+        degraded=options.degraded,
     )
 
     def request(encoders: Encoders, labels: tuple[str, ...]) -> examples.Request:
@@ -112,6 +113,7 @@ def _session(options: argparse.Namespace, words: Sequence[str]) -> Session:
             seed=options.seed,
             half=options.half,
             mismatched=options.mismatched,
+            degraded=options.degraded,
         )
 
     return Session(
@@ -147,6 +149,8 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         raise UserError("--half: only for composed")
     if options.mismatched and options.dataset != "composed":
         raise UserError("--mismatched: only for composed")
+    if options.degraded and options.dataset != "fer2013":
+        raise UserError("--degraded: only for fer2013")
     if options.zero_shot and not conversations:
         raise UserError(f"--zero-shot reads words alone: give one of {known}")
     for flag, path in (("--report", options.report), ("--png", options.png)):
@@ -259,9 +263,17 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         help="with --noise: case and punctuation stay, as Whisper writes them",
     )
     what.add_argument(
+        "--degraded",
+        action="store_true",
+        help="pictures of fer2013 turned, shifted, relit, blurred, coarsened and partly covered at "
+        "random, as a detector, a webcam and a codec leave them",
+    )
+    what.add_argument(
         "--prosody", type=Path, help="measured prosody of a csv of MELD; default: found beside it"
     )
-    what.add_argument("--seed", type=int, default=1, help="of the composition and the noise")
+    what.add_argument(
+        "--seed", type=int, default=1, help="of the composition, the noise and --degraded"
+    )
 
 
 def _rate(text: str) -> float:

@@ -79,6 +79,19 @@ def test_fer2013(smoke: Smoke, score: Score) -> None:
     assert figures(score("fer2013", smoke.data / "fer2013")) == figures(result)
 
 
+def test_poor_pictures(smoke: Smoke, score: Score) -> None:
+    """The same faces, other pictures; a seed decides which."""
+    path = smoke.data / "fer2013" / "PublicTest.parquet"
+    clean, one, again, other = (
+        score("fer2013", path, *words)
+        for words in ((), ("--degraded",), ("--degraded",), ("--degraded", "--seed", "2"))
+    )
+    assert one["about"]["degraded"]
+    assert (one["n"], one["ferplus_n"]) == (clean["n"], clean["ferplus_n"])
+    assert figures(one) == figures(again)
+    assert len({result["ece"] for result in (clean, one, other)}) == 3
+
+
 def test_ravdess(smoke: Smoke, score: Score) -> None:
     """Voices: all actors of the folder, or those that are named."""
     assert score("ravdess", smoke.data / "ravdess")["n"] == 24
@@ -163,6 +176,7 @@ def test_voices_and_faces_that_do_not_match_the_words(smoke: Smoke, score: Score
     ("words", "complaint"),
     [
         (("fer2013", "x", "--noise", "0.1"), "--noise: only for"),
+        (("ravdess", "x", "--degraded"), "--degraded: only for"),
         (("meld", "x", "--noise", "0.1", "--transcripts", "asr"), "leave --transcripts out"),
         (("meld", "x", "--punctuated"), "--punctuated says how the words of --noise"),
         (("meld", "x", "--half", "1"), "--half: only for composed"),

@@ -43,6 +43,8 @@ class Evaluation:
     """Of the composed voices and faces."""
     mismatched: float = 0.0
     """Share of the composed voices, and faces, that are of another turn's label."""
+    degraded: bool = False
+    """Whether pictures are as a detector, a webcam and a codec leave them."""
 
     def command(self, bundle: str) -> str:
         """What a reader types to get the figures."""
@@ -57,6 +59,8 @@ class Evaluation:
             words.append(f"--mismatched {self.mismatched:g}")
         if self.noise is not None:
             words.append(f"--noise {self.noise:g}")
+        if self.degraded:
+            words.append("--degraded")
         return " ".join([*words, *(f"--without {name}" for name in self.without)])
 
     def request(self, data: Path, recognizer: Recognizer, cache: Path) -> Request:
@@ -72,6 +76,7 @@ class Evaluation:
             speech=(data,) if composed else (),
             half=self.half,
             mismatched=self.mismatched,
+            degraded=self.degraded,
         )
 
     def read(self, data: Path, recognizer: Recognizer, cache: Path) -> Examples:
@@ -103,6 +108,7 @@ SINGLE = (
     Evaluation("MELD dev, words and measured prosody, weighed here", "meld", MELD_DEV),
     Evaluation("EmoryNLP dev, words", "emorynlp", "emorynlp/emorynlp_dev_final.csv"),
     Evaluation("FER2013 PublicTest, faces, FER2013's label", "fer2013", "fer2013"),
+    Evaluation("FER2013 PublicTest, poor pictures", "fer2013", "fer2013", degraded=True),
     Evaluation("RAVDESS actors 17-20, English voices", "ravdess", "ravdess", "17-20"),
     Evaluation("EmoDB speakers 13 and 14, German voices", "emodb", "emodb", "13,14"),
     Evaluation("nEMO speakers EB0 and KS0, Polish voices", "nemo", "nemo", "EB0,KS0"),

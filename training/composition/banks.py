@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine.model.encoders import Encoded, Encoders
 from engine.model.inputs import picture_tensor
-from training.augment import augment_faces
+from training.augment import augment_pictures
 from training.composition.compose import Bank, Sample
 from training.datasets.fer2013 import Fer2013
 from training.datasets.labels import MELD_INDEX
@@ -72,8 +72,7 @@ def face_bank(
             views = 1 if generator is None or (start // 64) % 2 else VIEWS
             pictures = picture_tensor(data.images[part].repeat(views, axis=0), spec)
             if generator is not None:
-                pixels = augment_faces(pictures * spec.std + spec.mean, generator)
-                pictures = (pixels - spec.mean) / spec.std
+                pictures = augment_pictures(pictures, spec, generator)
             features, logits = encoders.frames(pictures)
             for index, row in enumerate(part):
                 own = slice(index * views, (index + 1) * views)

@@ -37,6 +37,8 @@ class About:
     are."""
     punctuated: bool = False
     """Whether these keep case and punctuation."""
+    degraded: bool = False
+    """Whether pictures are as a detector, a webcam and a codec leave them."""
 
 
 @dataclass(frozen=True)

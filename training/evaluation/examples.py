@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from engine.model.encoders import Encoders
 from engine.model.inputs import picture_tensor
 from engine.model.model import TurnInputs
 from stream.errors import UserError
+from training.augment import augment_pictures
 from training.calibration.halves import half_of_faces, half_of_voices
 from training.composition.banks import face_bank, voice_bank
 from training.composition.compose import Banks, compose
@@ -63,11 +65,13 @@ class Request:
     speech: tuple[Path, ...] = ()
     """Folders of speech corpora for `composed`."""
     seed: int = 1
-    """Of the composition."""
+    """Of the composition, and of what `degraded` does."""
     half: int | None = None
     """1 or 2: compose from that half of `training.calibration.halves` alone."""
     mismatched: float = 0.0
     """See `training.composition.compose.compose`."""
+    degraded: bool = False
+    """FER2013's pictures as a detector, a webcam and a codec leave them (`training.augment`)."""
 
 
 def read(dataset: str, request: Request) -> Examples:
@@ -96,9 +100,12 @@ def read(dataset: str, request: Request) -> Examples:
 
 def faces(request: Request, data: Fer2013) -> Examples:
     """Pictures of FER2013 with FER2013's own label."""
-    turns = []
+    turns, spec = [], request.encoders.spec.video
+    generator = torch.Generator().manual_seed(request.seed)
     for start in range(0, len(data), 256):
-        pictures = picture_tensor(data.images[start : start + 256], request.encoders.spec.video)
+        pictures = picture_tensor(data.images[start : start + 256], spec)
+        if request.degraded:
+            pictures = augment_pictures(pictures, spec, generator)
         features, logits = request.encoders.frames(pictures)
         for index in range(len(features)):
             own = slice(index, index + 1)
