@@ -164,14 +164,10 @@ def temper(model: SpeechEncoder, unseen: Sequence[Tensor], train: Clips) -> list
     The network is too sure of speakers that it does not know, and evidence that is too sure is
     given too little weight beside words, voice and face.
     """
-    owner = torch.repeat_interleave(
-        torch.arange(len(unseen)), torch.tensor([len(rows) for rows in unseen])
-    )
-    means = mean_by(torch.cat(list(unseen)), owner, len(unseen))
+    means = mean_by(torch.cat(list(unseen)), train.owner, len(unseen))
     temperature = fit_temperature(means, train.labels)
-    last = model.layers[-1]
     with torch.no_grad():
-        for parameter in last.parameters():
+        for parameter in model.layers[-1].parameters():
             parameter.div_(temperature)
     return [rows / temperature for rows in unseen]
 
