@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from engine.model.spec import ModelSpec, flat_instruction
+from engine.model.spec import LlmSpec, ModelSpec, flat_instruction
 from training.datasets.dialogues import Dialogue
 from training.datasets.labels import MELD_LABELS
 from training.datasets.pretuning import read_dialogues
@@ -37,7 +37,7 @@ from training.learning.shipped import find_shipped, publish
 from training.learning.stage import Stage, run_stage
 from training.recipe import Recipe
 from training.script import Job, run_script, script_parser
-from training.settings import Settings
+from training.settings import Pretuning, Settings
 
 NAME = "pretune"
 DEV_DIALOGUES = 200
@@ -126,8 +126,19 @@ def shared_recipe(recipe: Recipe) -> Recipe:
     return Recipe(
         NAME,
         NAME,
-        ModelSpec(NAME, llm=spec.llm, prompt=prompt),
+        ModelSpec(NAME, llm=_narrow(spec.llm, settings.pretune), prompt=prompt),
         Settings(pretune=settings.pretune, trainer=settings.trainer),
+    )
+
+
+def _narrow(llm: LlmSpec, settings: Pretuning) -> LlmSpec:
+    """The LLM with the pre-tuning's own LoRA, of the same scale where the recipe's is larger."""
+    rank = min(settings.lora_rank or llm.lora_rank, llm.lora_rank)
+    return replace(
+        llm,
+        lora_rank=rank,
+        lora_alpha=llm.lora_alpha * rank // max(1, llm.lora_rank),
+        lora_first_layer=max(settings.lora_first_layer, llm.lora_first_layer),
     )
 
 

@@ -84,6 +84,10 @@ class Pretuning:
     batch_tokens: int = 1400
     learning_rate: float = 5e-4
     weight_decay: float = 0.01
+    lora_rank: int = 0
+    """Of the pre-tuning's LoRA, where it is lower than the recipe's; 0: the recipe's."""
+    lora_first_layer: int = 0
+    """Likewise, where it is higher: what the recipe's LoRA has more is zero at the start."""
 
     def __post_init__(self) -> None:
         """Refuse corpora with other labels."""
@@ -92,6 +96,8 @@ class Pretuning:
         require(len(self.corpora) > 0, f"pretune.corpora: name one, {known}")
         require(self.per_label >= 1, "pretune.per_label: at least 1")
         require(self.turns >= 1, "pretune.turns: at least 1")
+        require(self.lora_rank >= 0, "pretune.lora_rank: 0 or more")
+        require(self.lora_first_layer >= 0, "pretune.lora_first_layer: 0 or more")
         _check_common(self, "pretune")
 
 
@@ -144,6 +150,8 @@ class Stage2Training:
     members: int = 0
     """Trainings of the text epochs by themselves, from as many seeds; what follows goes on from
     the average of their LoRA (`training.learning.members`). 0: all epochs are one training."""
+    member_average: float = 0.0
+    """Decay, per update, of the moving average that a member is scored and kept as; 0: none."""
     averaged_learning_rate: float = 3e-5
     """Peak for LoRA and the absent tokens after the average: at five times that, a composed epoch
     cost 1.7 points of weighted F1 on MELD dev's words."""
@@ -152,6 +160,11 @@ class Stage2Training:
     punctuation, wrong words (`training.transcription_noise`)."""
     noise_rate: float = 0.2
     """Word errors per word of these dialogues, at most."""
+    cut_share: float = 0.0
+    """Share of the dialogues that a words epoch cuts in two, each time elsewhere: the same turns
+    with less before them, so that no epoch is like another."""
+    rank_dropout: float = 0.0
+    """Share of LoRA's ranks that a batch is trained without (`training.learning.lora_linear`)."""
 
     def __post_init__(self) -> None:
         """Refuse schedules that train nothing."""
@@ -167,9 +180,12 @@ class Stage2Training:
         require(self.members >= 0, "stage2.members: 0 or more")
         some_words = self.members == 0 or (self.text_epochs > 0 and not self.joint)
         require(some_words, "stage2.members: they need text epochs, and no joint training")
+        require(0 <= self.member_average < 1, "stage2.member_average: 0 or more, less than 1")
         require(self.averaged_learning_rate > 0, "stage2.averaged_learning_rate: more than 0")
         require(0 <= self.noisy_share <= 1, "stage2.noisy_share: 0 to 1")
         require(0 <= self.noise_rate <= 1, "stage2.noise_rate: 0 to 1")
+        require(0 <= self.cut_share <= 1, "stage2.cut_share: 0 to 1")
+        require(0 <= self.rank_dropout < 1, "stage2.rank_dropout: 0 or more, less than 1")
         known = " or ".join(CLASS_WEIGHTS)
         require(self.class_weights in CLASS_WEIGHTS, f"stage2.class_weights: {known}")
         _check_common(self, "stage2")

@@ -20,7 +20,7 @@ from training.composition.banks import face_bank, voice_bank
 from training.composition.compose import Banks, compose, drop_modalities, solo_sequences
 from training.composition.corpora import CompactCorpora
 from training.datasets.corpus import Corpus
-from training.datasets.dialogues import Dialogue
+from training.datasets.dialogues import Dialogue, cut
 from training.datasets.fer2013 import read_fer2013
 from training.datasets.speech import find_speech, speaker_split
 from training.describe.description import Description
@@ -80,8 +80,10 @@ class Sources:
         return self._words(self._dialogues(split))
 
     def heard_words(self, rng: random.Random) -> list[TrainingSequence]:
-        """Training dialogues with words alone, some as a speech recogniser writes them."""
-        return self._words([self._heard(one, rng) for one in self._dialogues("train")])
+        """Training dialogues with words alone: some in two, some as a recogniser writes them."""
+        share = self._job.recipe.settings.stage2.cut_share
+        heard = [self._heard(one, rng) for one in self._dialogues("train")]
+        return self._words([part for one in heard for part in cut(one, share, rng)])
 
     def _words(self, dialogues: Sequence[Dialogue]) -> list[TrainingSequence]:
         labels = self._job.spec.labels

@@ -32,6 +32,7 @@ from training.learning import members
 from training.learning.dev import dev_weighted_f1
 from training.learning.learner import LORA, build_learner, lora_parameters, owner, save_learned
 from training.learning.loop import Epoch
+from training.learning.lora_linear import lighten_lora
 from training.learning.objectives import Objectives, balanced_weights
 from training.learning.provenance import require_finished
 from training.learning.runtime import Runtime
@@ -71,6 +72,7 @@ def tune(job: Job, start: Path | None, *, member: bool = False) -> None:
         names = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items()))
         runtime.say(f"context alone, since the recipe has no such label: {names}")
     objectives = build_learner(recipe, start=begin)
+    lighten_lora(objectives.model.llm, settings.rank_dropout)
     objectives.placeholders.requires_grad_(settings.joint)  # else real tokens take their place
     if settings.encoder_learning_rate:
         encoders = load_encoders(job.spec, job.runs, frozen=False)
@@ -92,6 +94,7 @@ def tune(job: Job, start: Path | None, *, member: bool = False) -> None:
         save=lambda write: save(objectives, out, write=write),
         start=start,
         words_alone=member,
+        average_decay=settings.member_average if member else 0.0,
     )
     run_stage(job, stage, runtime)
 

@@ -84,6 +84,25 @@ def test_shared_by_recipes_and_seeds(job: Job) -> None:
     assert pretune.folder_of(dataclasses.replace(job, recipe=other)) not in folders
 
 
+def test_a_narrower_lora_serves_wider_recipes(job: Job) -> None:
+    """Recipes whose LoRA differs share a pre-tuning that names its own, at the same scale."""
+    wide = job.recipe.with_spec(llm={"lora_rank": 8, "lora_alpha": 16})
+    small = {"lora_rank": 2, "lora_first_layer": 1}
+    one, other = (
+        dataclasses.replace(job, recipe=recipe.with_settings(pretune=small))
+        for recipe in (job.recipe, wide)
+    )
+    llm = pretune.shared_recipe(other.recipe).spec.llm
+    assert (llm.lora_rank, llm.lora_alpha, llm.lora_first_layer) == (2, 4, 1)
+    folder = pretune.pretuned(one)
+    assert folder == pretune.pretuned(other)
+    assert folder is not None
+    begun = dict(build_learner(other.recipe, start=folder).model.llm.named_parameters())
+    for name, value in load_file(folder / LORA).items():
+        part = begun[name][tuple(slice(size) for size in value.shape)]
+        torch.testing.assert_close(part, value.float())
+
+
 def test_done_once(job: Job) -> None:
     """A second call trains nothing."""
     first = pretune.train(job)

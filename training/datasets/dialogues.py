@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -110,6 +111,16 @@ def group_dialogues(utterances: Iterable[DialogueUtterance]) -> list[Dialogue]:
         Dialogue(key, tuple(sorted(group, key=lambda utterance: utterance.utterance_id)))
         for key, group in groups.items()
     ]
+
+
+def cut(dialogue: Dialogue, share: float, rng: random.Random) -> list[Dialogue]:
+    """A dialogue, or with the probability `share` its two parts of at least two turns each."""
+    count = len(dialogue.utterances)
+    if count < 4 or rng.random() >= share:
+        return [dialogue]
+    place = rng.randrange(2, count - 1)
+    parts = dialogue.utterances[:place], dialogue.utterances[place:]
+    return [Dialogue(dialogue.id, part) for part in parts]
 
 
 def repair_text(text: str) -> str:

@@ -19,6 +19,7 @@ from export.models import resolve
 from stream.errors import UserError
 from training.device import has_fast_bf16
 from training.learning.checkpoint import gathered, write_tensors
+from training.learning.lora_linear import lighten_lora
 from training.learning.objectives import Objectives
 from training.recipe import Recipe
 
@@ -31,7 +32,7 @@ def build_learner(recipe: Recipe, start: Path | None = None) -> Objectives:
 
     Args:
         recipe: Names the base, and says how it is kept in memory.
-        start: Folder of stage 1, whose LoRA is gone on with.
+        start: Folder of stage 1 or of a pre-tuning, whose LoRA is gone on with.
 
     Raises:
         UserError: the base cannot be had, is not as the spec says, or is to be quantised
@@ -42,6 +43,7 @@ def build_learner(recipe: Recipe, start: Path | None = None) -> Objectives:
         llm.activation_checkpointing_enable({"use_reentrant": False})
     try:
         model = EmotionModel(recipe.spec, add_lora(llm, recipe.spec.llm), tokenizer)
+        lighten_lora(model.llm)
     except ValueError as error:
         raise UserError(f"recipe {recipe.name} and its base LLM disagree: {error}") from error
     objectives = Objectives(model)
@@ -117,18 +119,27 @@ def save_learned(objectives: Objectives, out: Path, *, write: bool) -> None:
 def load_lora(objectives: Objectives, path: Path) -> None:
     """Put LoRA that `save_learned` wrote in place.
 
+    It may be of fewer layers or a lower rank, as a pre-tuning's is: what is more than it has
+    stays as it was made, and adds nothing yet.
+
     Raises:
-        UserError: it is damaged, or of other layers or another rank.
+        UserError: it is damaged, or of layers or a rank that there are not.
     """
     own = {n: p for n, p in objectives.model.llm.named_parameters() if p.requires_grad}
     try:
         saved = load_file(path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} cannot be read ({error}): train that stage again") from error
-    if {n: v.shape for n, v in saved.items()} != {n: p.shape for n, p in own.items()}:
+    if not all(name in own and _fits(value, own[name]) for name, value in saved.items()):
         raise UserError(f"{path} is LoRA of another spec: run stage 1 of this recipe again")
-    for name, parameter in own.items():
-        parameter.copy_(saved[name])
+    for name, value in saved.items():
+        own[name][tuple(slice(size) for size in value.shape)] = value
+
+
+def _fits(value: Tensor, parameter: Tensor) -> bool:
+    return value.ndim == parameter.ndim and all(
+        size <= place for size, place in zip(value.shape, parameter.shape, strict=True)
+    )
 
 
 def _load(recipe: Recipe) -> tuple[Any, Any]:

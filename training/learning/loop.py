@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from stream.errors import UserError
+from training.learning.average import MovingAverage
 from training.learning.batching import make_batches, share
 from training.learning.checkpoint import load_checkpoint, save_checkpoint
 from training.learning.cost import CostMeter, StageCost, llm_flops_per_token
@@ -66,6 +67,8 @@ class Training:
     owner: str
     """Names recipe, model and seed: a checkpoint of another is refused."""
     seed: int = 1
+    average_decay: float = 0.0
+    """Of the moving average that is scored and saved; 0: the weights themselves are."""
 
 
 @dataclass
@@ -104,6 +107,9 @@ class _Loop:
         """Prepare the module for the processes, and read the last checkpoint."""
         self.training, self.runtime = training, runtime
         self.wrapped, self.optimizer = runtime.prepare(training.objectives, training.optimizer)
+        self._average: MovingAverage | None = None
+        if training.average_decay:
+            self._average = MovingAverage(self._trained, training.average_decay)
         self.progress = Progress()
         self._checkpoint = training.out / CHECKPOINT
         if self._checkpoint.exists():
@@ -130,7 +136,12 @@ class _Loop:
 
     @property
     def _modules(self) -> dict[str, nn.Module]:
-        return {"objectives": self.training.objectives}
+        modules: dict[str, nn.Module] = {"objectives": self.training.objectives}
+        return modules if self._average is None else {**modules, "average": self._average}
+
+    @property
+    def _trained(self) -> list[nn.Parameter]:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def run(self, epoch: Epoch) -> None:
         """The updates of an epoch that are left to do."""
@@ -164,6 +175,9 @@ class _Loop:
         mean = 0.0
         for number, batch in enumerate(own):
             last = number == len(own) - 1
+            # What a batch drops is the same whichever process has it, and after a restart.
+            place = number * runtime.processes + runtime.process
+            torch.manual_seed(hash((self.training.seed, self.progress.updates, place)))
             with contextlib.nullcontext() if last else accelerator.no_sync(self.wrapped):
                 # A process without a batch goes along with one that counts nothing there.
                 sums = self.wrapped(batch or batches[0], frozen_inputs=epoch.frozen_inputs)
@@ -174,14 +188,22 @@ class _Loop:
             if batch:
                 self._count(batch, epoch)
         self._meter.add_update()
-        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
-        accelerator.clip_grad_norm_(trained, CLIP_NORM)
+        accelerator.clip_grad_norm_(self._trained, CLIP_NORM)
         self.optimizer.step()
         self.optimizer.zero_grad()
+        if self._average is not None:
+            self._average.follow(self.progress.updates)
         return self._finite(runtime.total(mean))
 
     def finish(self, epoch: Epoch) -> None:
         """Score dev, keep the best, and remember."""
+        with contextlib.nullcontext() if self._average is None else self._average.in_place():
+            self._score(epoch)
+        progress = self.progress
+        progress.epoch, progress.batches, progress.losses = progress.epoch + 1, 0, (0.0, 0)
+        self.remember()
+
+    def _score(self, epoch: Epoch) -> None:
         training, progress = self.training, self.progress
         self.wrapped.eval()
         figure = training.dev(self.wrapped, self.runtime)
@@ -193,8 +215,6 @@ class _Loop:
             training.save()
         entry = {"name": epoch.name, "loss": mean, "dev": figure}
         progress.history = [*progress.history, entry]
-        progress.epoch, progress.batches, progress.losses = progress.epoch + 1, 0, (0.0, 0)
-        self.remember()
 
     def remember(self) -> None:
         """Write a checkpoint; every process must call it."""

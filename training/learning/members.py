@@ -33,8 +33,11 @@ WORDS_SETTINGS = (
     "learning_rate",
     "weight_decay",
     "class_weights",
+    "member_average",
     "noisy_share",
     "noise_rate",
+    "cut_share",
+    "rank_dropout",
 )
 """Of `Stage2Training`."""
 FOLDER = "words"

@@ -36,6 +36,8 @@ class Stage:
     """Folder of its weights; the stage's own below the runs where it is not given."""
     words_alone: bool = False
     """Whether it learns from words only, and keeps nothing but LoRA."""
+    average_decay: float = 0.0
+    """See `training.learning.loop.Training`."""
 
 
 def run_stage(job: Job, stage: Stage, runtime: Runtime) -> None:
@@ -52,6 +54,7 @@ def run_stage(job: Job, stage: Stage, runtime: Runtime) -> None:
         out=out,
         owner=owner(recipe, stage.name, job.seed, stage.start, words_alone=stage.words_alone),
         seed=job.seed,
+        average_decay=stage.average_decay,
     )
     runtime.start_trackers(stage.name, getattr(recipe.settings, stage.name))
     progress = fit(training, runtime)

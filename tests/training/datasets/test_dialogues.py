@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.datasets.dialogues import DialogueUtterance, group_dialogues, repair_text
+from training.datasets.dialogues import (
+    Dialogue,
+    DialogueUtterance,
+    cut,
+    group_dialogues,
+    repair_text,
+)
 
 UTTERANCE = DialogueUtterance("0", 0, "Ross", "Hi.", "neutral", None, None, 1, 1)
 
@@ -56,3 +63,17 @@ def test_grouping_keeps_every_utterance(ids: list[tuple[str, int]]) -> None:
     for dialogue in dialogues:
         numbers = [utterance.utterance_id for utterance in dialogue.utterances]
         assert numbers == sorted(number for key, number in ids if key == dialogue.id)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 9), st.randoms(use_true_random=False))
+def test_a_cut_dialogue_has_all_its_turns(count: int, rng: random.Random) -> None:
+    """Two parts of at least two turns, in order; one that is too short stays whole."""
+    whole = Dialogue(
+        "7", tuple(dataclasses.replace(UTTERANCE, utterance_id=number) for number in range(count))
+    )
+    parts = cut(whole, 1.0, rng)
+    assert len(parts) == (2 if count >= 4 else 1)
+    assert tuple(turn for part in parts for turn in part.utterances) == whole.utterances
+    assert count < 4 or min(len(part.utterances) for part in parts) >= 2
+    assert cut(whole, 0.0, rng) == [whole]

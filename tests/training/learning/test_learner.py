@@ -40,6 +40,17 @@ def gradients(learner: Objectives) -> tuple[float, dict[str, torch.Tensor]]:
     return float(loss.detach()), {name: p.grad for name, p in named if p.grad is not None}
 
 
+@torch.no_grad()
+def scored(learner: Objectives) -> torch.Tensor:
+    """(7, E) scores of seven turns."""
+    batch = [
+        TrainingSequence(tuple(turns), torch.zeros(len(turns), 7))
+        for turns in random_dialogues(learner.model.spec)
+    ]
+    scores: torch.Tensor = learner.eval()(batch, scores_only=True)
+    return scores
+
+
 def test_activation_checkpoints_change_nothing(smoke: Smoke) -> None:
     """Computed again, the gradients are the same; only memory and time differ."""
     one, mine = gradients(built(smoke.recipe))
@@ -87,9 +98,25 @@ def test_what_is_learned_is_kept(smoke: Smoke, tmp_path: Path) -> None:
 def test_lora_of_another_rank_is_refused(smoke: Smoke, tmp_path: Path) -> None:
     """Nothing is loaded that does not fit."""
     save_learned(built(smoke.recipe), tmp_path, write=True)
-    other = build_learner(smoke.recipe.with_spec(llm={"lora_rank": 3}))
+    other = build_learner(smoke.recipe.with_spec(llm={"lora_rank": 1}))
     with pytest.raises(UserError, match="is LoRA of another spec: run stage 1"):
         load_lora(other, tmp_path / "lora.safetensors")
+
+
+def test_lora_of_a_lower_rank_and_fewer_layers_is_gone_on_with(
+    smoke: Smoke, tmp_path: Path
+) -> None:
+    """A model with more LoRA than a pre-tuning begins as just what that has learned."""
+    narrow = {"lora_rank": 2, "lora_alpha": 4, "lora_first_layer": 1}
+    taught = built(smoke.recipe.with_spec(llm=narrow))
+    save_learned(taught, tmp_path, write=True)
+    wide = {"lora_rank": 3, "lora_alpha": 6, "lora_first_layer": 0}
+    begun = build_learner(smoke.recipe.with_spec(llm=wide), start=tmp_path)
+    begun.load_state_dict(
+        {n: v for n, v in taught.state_dict().items() if "lora_" not in n}, strict=False
+    )
+    assert len(lora_parameters(begun)) > len(lora_parameters(taught))
+    torch.testing.assert_close(scored(begun), scored(taught), atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize(
