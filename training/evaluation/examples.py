@@ -68,6 +68,8 @@ class Request:
     """Of the composition, and of what `degraded` does."""
     half: int | None = None
     """1 or 2: compose from that half of `training.calibration.halves` alone."""
+    draws: int = 1
+    """How often `composed` goes through the dialogues, each time with other voices and faces."""
     mismatched: float = 0.0
     """See `training.composition.compose.compose`."""
     degraded: bool = False
@@ -162,9 +164,11 @@ def composed(request: Request) -> Examples:
     prosody = request.encoders.prosody
     turns = [
         with_published(compose(dialogue, banks, rng, request.mismatched).turns, dialogue, prosody)
+        for _ in range(request.draws)
         for dialogue in words.dialogues
     ]
-    return to_examples(words, turns, request.labels)
+    chosen = to_examples(words, turns, request.labels)
+    return replace(chosen, truth=chosen.truth * request.draws)
 
 
 def choose_clips(clips: list[SpeechClip], speakers: str | None) -> list[SpeechClip]:
