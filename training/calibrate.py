@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -112,7 +113,10 @@ def fit_all(
         confidence = found(scored.whole[0]).max(1).values.double().numpy()
         thresholds[subset] = confidence_at(confidence)
     most = thresholds.get("text", 1.0)
-    thresholds = {name: round(min(value, most), 4) for name, value in thresholds.items()}
+    # Down: the turn whose confidence it is was to be answered.
+    thresholds = {
+        name: math.floor(min(value, most) * 1e4) / 1e4 for name, value in thresholds.items()
+    }
     figures = {
         subset: _figures(own, labels, bias, thresholds[subset])
         for subset, (bias, own) in held.items()

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from training.calibration.fitting import Labelled, choose, confidence_at, cross_fit, fit
+from training.calibrate import Scored, fit_all
+from training.calibration.fitting import (
+    COVERAGE,
+    Labelled,
+    choose,
+    confidence_at,
+    cross_fit,
+    fit,
+)
+from training.datasets.labels import MELD_LABELS
 
 BIAS = torch.tensor([1.5, 0.0, 0.0, -0.5, -1.0])
 
@@ -60,3 +69,14 @@ def test_the_threshold_answers_that_share(coverage: float, expected: float) -> N
     found = confidence_at(confidence[::-1], coverage)
     assert found == pytest.approx(expected)
     assert (confidence >= found).mean() >= coverage
+
+
+def test_a_threshold_is_rounded_down() -> None:
+    """As many turns are answered as were to be, even where all confidences are nearly one."""
+    generator = torch.Generator().manual_seed(0)
+    labelled = torch.rand(40, 7, generator=generator) / 1e4, torch.arange(40) % 7
+    folds = (labelled[0][:20], labelled[1][:20]), (labelled[0][20:], labelled[1][20:])
+    calibration, _ = fit_all({"text": Scored(labelled, folds)}, MELD_LABELS)
+    probabilities = calibration.probabilities(labelled[0], [["text"]] * 40)
+    answered = [not calibration.abstains(one, ["text"]) for one in probabilities.max(1).values]
+    assert sum(answered) >= COVERAGE * 40
