@@ -32,7 +32,6 @@ from training.learning import members
 from training.learning.dev import dev_weighted_f1
 from training.learning.learner import LORA, build_learner, lora_parameters, owner, save_learned
 from training.learning.loop import Epoch
-from training.learning.lora_linear import lighten_lora
 from training.learning.objectives import Objectives, balanced_weights
 from training.learning.provenance import require_finished
 from training.learning.runtime import Runtime
@@ -71,8 +70,7 @@ def tune(job: Job, start: Path | None, *, member: bool = False) -> None:
     if unknown:
         names = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items()))
         runtime.say(f"context alone, since the recipe has no such label: {names}")
-    objectives = build_learner(recipe, start=begin)
-    lighten_lora(objectives.model.llm, settings.rank_dropout)
+    objectives = build_learner(recipe, start=begin, rank_dropout=settings.rank_dropout)
     objectives.placeholders.requires_grad_(settings.joint)  # else real tokens take their place
     if settings.encoder_learning_rate:
         encoders = load_encoders(job.spec, job.runs, frozen=False)

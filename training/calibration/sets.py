@@ -102,23 +102,24 @@ def composed_subsets(request: examples.Request) -> dict[str, DevSet]:
     request = replace(request, draws=WORDLESS_DRAWS)
     first, second = (examples.composed(_half(request, half)) for half in HALVES)
     count = len(first.dialogues) // WORDLESS_DRAWS
+    folds = dialogue_folds(first.choose(range(count)))
     sets = {}
     for subset in SUBSETS:
         if subset in ("audio", "video"):
             continue
-        drawn = range(count if "text" in subset.split("+") else len(first.dialogues))
+        draws = 1 if "text" in subset.split("+") else WORDLESS_DRAWS
+        drawn = range(draws * count)
         whole = remove(first.choose(drawn), absent(subset))
         odd = second.choose(one for one in drawn if one % count % 2)
         other = remove(odd, absent(subset)) if subset != "text" else None
-        sets[subset] = DevSet(whole, dialogue_folds(whole, count), other)
+        sets[subset] = DevSet(whole, np.tile(folds, draws), other)
     return sets
 
 
-def dialogue_folds(chosen: Examples, count: int | None = None) -> NDArray[np.int64]:
-    """(n,) dialogues alternate between the folds; after `count` of them they are the same again."""
+def dialogue_folds(chosen: Examples) -> NDArray[np.int64]:
+    """(n,) dialogues alternate between the folds."""
     lengths = [len(turns) for turns in chosen.dialogues]
-    numbers = np.arange(len(lengths)) % (count or max(1, len(lengths)))
-    return np.repeat(numbers % 2, lengths)
+    return np.repeat(np.arange(len(lengths)) % 2, lengths)
 
 
 def speaker_folds(request: examples.Request, voices: Examples) -> NDArray[np.int64]:

@@ -116,7 +116,8 @@ def group_dialogues(utterances: Iterable[DialogueUtterance]) -> list[Dialogue]:
 def cut(dialogue: Dialogue, share: float, rng: random.Random) -> list[Dialogue]:
     """A dialogue, or with the probability `share` its two parts of at least two turns each."""
     count = len(dialogue.utterances)
-    if count < 4 or rng.random() >= share:
+    # Without a share nothing is drawn: the epochs of recipes that cut nothing stay as they were.
+    if not share or count < 4 or rng.random() >= share:
         return [dialogue]
     place = rng.randrange(2, count - 1)
     parts = dialogue.utterances[:place], dialogue.utterances[place:]

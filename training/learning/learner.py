@@ -27,12 +27,15 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 LORA, FUSION, PLACEHOLDERS = "lora.safetensors", "fusion.safetensors", "placeholders.safetensors"
 
 
-def build_learner(recipe: Recipe, start: Path | None = None) -> Objectives:
+def build_learner(
+    recipe: Recipe, start: Path | None = None, *, rank_dropout: float = 0.0
+) -> Objectives:
     """The base LLM with fresh LoRA and adapters, on the CPU.
 
     Args:
         recipe: Names the base, and says how it is kept in memory.
         start: Folder of stage 1 or of a pre-tuning, whose LoRA is gone on with.
+        rank_dropout: See `training.learning.lora_linear.lighten_lora`.
 
     Raises:
         UserError: the base cannot be had, is not as the spec says, or is to be quantised
@@ -43,7 +46,7 @@ def build_learner(recipe: Recipe, start: Path | None = None) -> Objectives:
         llm.activation_checkpointing_enable({"use_reentrant": False})
     try:
         model = EmotionModel(recipe.spec, add_lora(llm, recipe.spec.llm), tokenizer)
-        lighten_lora(model.llm)
+        lighten_lora(model.llm, rank_dropout)
     except ValueError as error:
         raise UserError(f"recipe {recipe.name} and its base LLM disagree: {error}") from error
     objectives = Objectives(model)

@@ -21,14 +21,14 @@ ADAPTER = "default"
 
 
 def lighten_lora(llm: nn.Module, rank_dropout: float = 0.0) -> None:
-    """Give the LoRA layers of a model this forward pass; calling it again changes the dropout.
+    """Give the LoRA layers of a model this forward pass.
 
     A quantised base multiplies in its own way and keeps peft's, without dropout.
 
     Args:
         llm: With LoRA, or without.
         rank_dropout: Share of the ranks of each layer that a batch is trained without. Unlike
-            dropout of what LoRA reads it costs nothing: 16 random numbers of a layer.
+            dropout of what LoRA reads it costs nothing: a random number of each rank.
     """
     for module in llm.modules():
         if isinstance(module, Linear) and type(module.base_layer) is nn.Linear:

@@ -76,4 +76,6 @@ def test_a_cut_dialogue_has_all_its_turns(count: int, rng: random.Random) -> Non
     assert len(parts) == (2 if count >= 4 else 1)
     assert tuple(turn for part in parts for turn in part.utterances) == whole.utterances
     assert count < 4 or min(len(part.utterances) for part in parts) >= 2
+    before = rng.getstate()
     assert cut(whole, 0.0, rng) == [whole]
+    assert rng.getstate() == before
