@@ -99,16 +99,12 @@ class FaceModel:
 
 
 def face_truths(data: Fer2013) -> Truths:
-    """Both annotations of the pictures."""
-    return {"FER2013 label": data.labels.tolist(), "FERPlus majority of 7": data.majority.tolist()}
-
-
-def first_faces(data: Fer2013, limit: int | None) -> Fer2013:
-    """The first pictures, all for None."""
-    chosen = slice(limit)
-    return Fer2013(
-        data.images[chosen], data.labels[chosen], data.votes[chosen], data.majority[chosen]
-    )
+    """Both annotations of the pictures, and the second where annotators agree."""
+    return {
+        "FER2013 label": data.labels.tolist(),
+        "FERPlus majority of 7": data.majority.tolist(),
+        "FERPlus, more than half agree": np.where(data.agreed, data.majority, -1).tolist(),
+    }
 
 
 def score_face_model(

@@ -34,7 +34,6 @@ from benchmarks.peer_faces import (
     LAYOUTS,
     RANGES,
     FaceOptions,
-    first_faces,
     score_bundle_faces,
     score_face_model,
 )
@@ -93,7 +92,7 @@ def _faces(options: argparse.Namespace) -> list[Result]:
         output=options.output,
         kind=options.numbers,
     )
-    data = first_faces(read_dev_faces(options.data / "fer2013"), options.limit)
+    data = read_dev_faces(options.data / "fer2013").choose(slice(options.limit))
     results = [score_face_model(Path(options.model), options.labels, said, data)]
     if options.bundle is not None:
         results.append(score_bundle_faces(options.bundle, data, options.base_model))

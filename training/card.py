@@ -44,6 +44,11 @@ from training.settings import (
 )
 
 CARD = "MODEL_CARD.md"
+FERPLUS_ROWS = {
+    "ferplus": "the same, against FERPlus's majority of 7",
+    "ferplus_agreed": "the same, where more than half agree on it (FERPlus's own rule)",
+}
+"""Rows of the summary for second annotations of faces, by name."""
 
 CONTENTS = {
     "calibration.json": "temperatures, biases, thresholds for abstaining",
@@ -117,10 +122,10 @@ def summary(results: Iterable[Measured]) -> str:
             continue
         figures = (scores.weighted_f1, scores.unweighted_accuracy, scores.accuracy, scores.ece)
         rows.append((title, str(scores.n), *map(percent, figures)))
-        if "ferplus_accuracy" in result.extra:
-            accuracy = percent(float(result.extra["ferplus_accuracy"]))
-            count = str(result.extra["ferplus_n"])
-            rows.append(("the same, against FERPlus's majority of 7", count, "", "", accuracy, ""))
+        for name, title in FERPLUS_ROWS.items():
+            if f"{name}_accuracy" in result.extra:
+                accuracy = percent(float(result.extra[f"{name}_accuracy"]))
+                rows.append((title, str(result.extra[f"{name}_n"]), "", "", accuracy, ""))
     heads = ("data", "examples", "weighted F1", "unweighted accuracy", "accuracy", "ECE")
     return table(heads, rows)
 

@@ -250,6 +250,11 @@ class Settings:
     dropout: Dropout = field(default_factory=Dropout)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
 
+    def __post_init__(self) -> None:
+        """Refuse options that would do nothing together."""
+        ranks = self.stage2.rank_dropout == 0 or self.trainer.quantization == "none"
+        require(ranks, "stage2.rank_dropout: not with trainer.quantization, whose layers have none")
+
 
 def _check_common(stage: Pretuning | Stage1Training | Stage2Training, name: str) -> None:
     require(stage.epochs >= 0, f"{name}.epochs: 0 or more")

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from benchmarks.peer_faces import (
     FaceModel,
     FaceOptions,
-    first_faces,
     score_bundle_faces,
     score_face_model,
 )
@@ -38,7 +37,7 @@ def striped(labels: list[int]) -> Fer2013:
         image[round(label * SIDE / 7) : round((label + 1) * SIDE / 7)] = 200
     votes = np.eye(7, dtype=np.float32)[labels]
     majority = np.array(labels, np.int64)
-    return Fer2013(images, majority, votes, majority)
+    return Fer2013(images, majority, votes, majority, np.ones(len(labels), bool))
 
 
 DATA = striped([0, 1, 2, 3, 4, 5, 6, 0])
@@ -143,20 +142,23 @@ def test_our_own_network_as_onnx_has_our_own_figures(
     ferplus = bundle.figures["FERPlus majority of 7"]
     assert ferplus.accuracy == whole.extra["ferplus_accuracy"]
     assert ferplus.n == whole.extra["ferplus_n"]
+    agreed = bundle.figures["FERPlus, more than half agree"]
+    assert agreed.accuracy == whole.extra["ferplus_agreed_accuracy"]
+    assert agreed.n == whole.extra["ferplus_agreed_n"]
 
 
 def test_pictures_without_a_majority_count_for_fer2013_alone(tmp_path: Path) -> None:
     """And none with one at all is an error that says so."""
     path = export(ByBrightness(7), torch.zeros(1, 1, 48, 48), tmp_path / "m.onnx")
-    data = replace(DATA, majority=np.array([0, -1, 2, 3, 4, 5, 6, -1]))
+    data = replace(DATA, majority=np.array([0, -1, 2, 3, 4, 5, 6, -1]), agreed=np.arange(8) < 4)
     result = score_face_model(path, MELD_LABELS, FaceOptions(), data)
-    assert [one.n for one in result.figures.values()] == [8, 6]
+    assert [one.n for one in result.figures.values()] == [8, 6, 3]
     with pytest.raises(UserError, match="none of the 1 examples has a FERPlus"):
         score_face_model(
             path,
             MELD_LABELS,
             FaceOptions(),
-            first_faces(replace(data, majority=data.majority[1:]), 1),
+            data.choose(slice(1, 2)),
         )
 
 

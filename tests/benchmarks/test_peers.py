@@ -45,9 +45,9 @@ def test_faces_beside_a_bundle(
     assert own["parameters"] > 0
     for one in (peer, own):
         assert one["milliseconds"] > 0
-        assert one["figures"].keys() == {"FER2013 label", "FERPlus majority of 7"}
+        label, majority, agreed = one["figures"].values()
+        assert label["n"] == majority["n"] == 14 >= agreed["n"]
         for figures in one["figures"].values():
-            assert figures["n"] == 14
             assert tuple(figures["per_class"]) == MELD_LABELS
             assert {"accuracy", "weighted_f1", "macro_f1", "ece"} <= figures.keys()
 

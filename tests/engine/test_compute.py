@@ -51,6 +51,11 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
 
+async def begins(compute: Compute) -> None:
+    """Wait for a job to be in progress: words may be begun before the job that waits for them."""
+    await until(lambda: compute.busy_since is not None)
+
+
 def said(end: float = 1.0) -> Utterance:
     """An utterance without media."""
     return Utterance("id", "a", 0.5, end)
@@ -88,6 +93,7 @@ async def test_words_are_given_up_when_speech_goes_on() -> None:
 
     with computing(Worker(_Neutral(), transcribe), outcomes) as compute:
         compute.put("a", SoFar(said(), paused=True, ends_in=0.4))
+        await begins(compute)
         assert await asyncio.to_thread(begun.wait, SECONDS)
         compute.put("a", Resumed())
         assert await asyncio.to_thread(ended.wait, SECONDS)
@@ -116,6 +122,7 @@ async def test_closing_ends_what_is_in_progress() -> None:
 
     with computing(Worker(Long(), transcribe), outcomes) as compute:
         compute.put("a", SoFar(said(), paused=True, ends_in=0.4))
+        await begins(compute)
         assert await asyncio.to_thread(begun.wait, SECONDS)
         assert not await asyncio.to_thread(compute.wait, 0.05)
     assert await asyncio.to_thread(compute.wait, SECONDS)

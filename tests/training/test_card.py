@@ -49,6 +49,7 @@ def results() -> list[Measured]:
     predicted = np.eye(len(MELD_LABELS))[[0, 0, 1, 2, 3, 4, 5, 1]]
     faces, voices = first_of("fer2013"), first_of("ravdess")
     extra = {"ferplus_accuracy": 0.8125, "ferplus_n": 7}
+    extra |= {"ferplus_agreed_accuracy": 0.875, "ferplus_agreed_n": 5}
     return [
         Measured(faces, scores(MELD_LABELS, truth, predicted), extra),
         Measured(voices, None, {}),
@@ -67,6 +68,7 @@ def test_a_card_has_its_figures_and_the_commands(bundle: Path, results: list[Mea
     assert "| FER2013 PublicTest, faces, FER2013's label | 8 |" in text
     assert "| 87.5 |" in text  # accuracy: seven of eight
     assert "against FERPlus's majority of 7 | 7 |  |  | 81.2 |" in text
+    assert "more than half agree on it (FERPlus's own rule) | 5 |  |  | 87.5 |" in text
     assert "python -m training.evaluate bundles/compact fer2013 data/fer2013\n" in text
     assert "The data have no fear." in text
     assert "RAVDESS actors 17-20, English voices | not measured" in text

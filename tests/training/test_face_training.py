@@ -95,5 +95,6 @@ def test_pictures_without_a_majority_do_not_count(smoke: Smoke) -> None:
     winner = int(model(pixels).argmax())
     for label, expected in ((winner, 1.0), ((winner + 1) % 7, 0.0)):
         majority = np.array([-1, label])
-        data = Fer2013(images, majority, np.zeros((2, 7), np.float32), majority)
+        votes = np.zeros((2, 7), np.float32)
+        data = Fer2013(images, majority, votes, majority, majority >= 0)
         assert evaluate(model, data, smoke.spec.video) == expected

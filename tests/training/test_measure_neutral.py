@@ -59,7 +59,7 @@ def test_only_clear_labels_count() -> None:
     votes = np.zeros((3, len(MELD_LABELS)), np.float32)
     votes[:, 0] = 0.6, 0.8, 1.0
     images = np.arange(3, dtype=np.uint8)[:, None, None].repeat(48, 1).repeat(48, 2)
-    data = Fer2013(images, np.zeros(3, np.int64), votes, np.zeros(3, np.int64))
+    data = Fer2013(images, np.zeros(3, np.int64), votes, np.zeros(3, np.int64), np.ones(3, bool))
     assert sorted(int(picture[0, 0]) for picture in clear(data, 0, 10, 0)) == [1, 2]
     assert len(list(clear(data, 0, 1, 0))) == 1
 

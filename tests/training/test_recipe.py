@@ -70,6 +70,10 @@ def test_bemerc_has_the_sizes_of_the_paper() -> None:
         ("[stage2]\nlearning_rate = 0", "stage2.learning_rate: more than 0"),
         ('[stage2]\nwithout = ["text", "audio", "video"]', "stage2.without: some of text, audio"),
         ("[stage2]\nrank_dropout = 1.0", "stage2.rank_dropout: 0 or more, less than 1"),
+        (
+            '[stage2]\nrank_dropout = 0.1\n[trainer]\nquantization = "4bit"',
+            "rank_dropout: not with trainer.quantization",
+        ),
         ("[stage2]\ncut_share = 1.5", "stage2.cut_share: 0 to 1"),
         ("[stage2]\nmember_average = 1.0", "stage2.member_average: 0 or more, less than 1"),
         ("[pretune]\nlora_rank = -1", "pretune.lora_rank: 0 or more"),

@@ -53,11 +53,23 @@ class Fer2013:
     """(N, L) shares of the FERPlus votes for the seven emotions; zeros where they got none."""
     majority: NDArray[np.int64]
     """(N,) the FERPlus majority as an index into `MELD_LABELS`, or -1; see `ferplus_majority`."""
+    agreed: NDArray[np.bool_]
+    """(N,) where more than half agree on it, as FERPlus counts; see `ferplus_agreed`."""
 
     @property
     def usable(self) -> NDArray[np.bool_]:
         """(N,) where FERPlus has a majority of the seven: what to train and to score FERPlus on."""
         return self.majority >= 0
+
+    def choose(self, rows: slice) -> Fer2013:
+        """Some of the images, with all that is known of them."""
+        return Fer2013(
+            self.images[rows],
+            self.labels[rows],
+            self.votes[rows],
+            self.majority[rows],
+            self.agreed[rows],
+        )
 
     def __len__(self) -> int:
         """Number of images."""
@@ -103,8 +115,8 @@ def ferplus_majority(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
     Contempt, unknown and NF (not a face) are no emotions of the set: an image where one of them
     has more votes than each of the seven has no majority, nor has one without votes. Equal votes
-    go to the emotion that comes first in FERPlus's columns. This is a plurality; the majority
-    mode of FERPlus's own training also drops images where no emotion has more than half.
+    go to the emotion that comes first in FERPlus's columns. This is a plurality; for FERPlus's
+    own rule see `ferplus_agreed`.
 
     Args:
         counts: (N, 10) votes in the order of `FERPLUS_COLUMNS`.
@@ -119,13 +131,30 @@ def ferplus_majority(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(has_majority, index[np.minimum(winner, emotions - 1)], -1).astype(np.int64)
 
 
+def ferplus_agreed(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where FERPlus's own majority mode keeps an image: more than half of the votes agree.
+
+    An emotion with a single vote is taken for a slip and not counted (`_process_data` of
+    `src/ferplus.py` in github.com/microsoft/FERPlus). The figures of its paper are by that rule.
+
+    Args:
+        counts: (N, 10) votes in the order of `FERPLUS_COLUMNS`.
+
+    Returns:
+        (N,) where such a majority is one of the seven emotions.
+    """
+    counted = np.where(counts > 1, counts, 0)
+    agreed: NDArray[np.bool_] = 2 * counted.max(axis=1) > counted.sum(axis=1)
+    return agreed & (ferplus_majority(counts) >= 0)
+
+
 def _assemble(
     images: NDArray[np.uint8], labels: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> Fer2013:
     seven = counts[:, : len(_VOTE_INDEX)].astype(np.float32)
     votes = np.zeros((len(counts), len(MELD_LABELS)), np.float32)
     votes[:, _VOTE_INDEX] = seven / np.maximum(seven.sum(axis=1, keepdims=True), 1)
-    return Fer2013(images, labels, votes, ferplus_majority(counts))
+    return Fer2013(images, labels, votes, ferplus_majority(counts), ferplus_agreed(counts))
 
 
 def _read_csv(path: Path, usage: str | None) -> Fer2013:

@@ -96,8 +96,10 @@ def read(dataset: str, request: Request) -> Examples:
     if dataset == "composed":
         return composed(request)
     data = read_dev_faces(request.path)
-    majority = tuple(int(index) for index in ferplus_truth(data, request.labels))
-    return replace(faces(request, data), second_truth={"ferplus": majority})
+    majority = ferplus_truth(data, request.labels)
+    second = {"ferplus": majority, "ferplus_agreed": np.where(data.agreed, majority, -1)}
+    truths = {name: tuple(values.tolist()) for name, values in second.items()}
+    return replace(faces(request, data), second_truth=truths)
 
 
 def faces(request: Request, data: Fer2013) -> Examples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import json
@@ -70,7 +71,8 @@ def owner(
 ) -> str:
     """Identifies what a checkpoint belongs to: all of a recipe that changes a stage's weights.
 
-    `trainer.accumulate` is not in it: the same on one process is another number on several.
+    `trainer.accumulate` is not in it: the same on one process is another number on several. Nor
+    is an option that is off, so that what was trained before the option existed stays known.
 
     Args:
         recipe: Of the training.
@@ -79,7 +81,7 @@ def owner(
         start: Folder of the stage before, whose LoRA is gone on with.
         words_alone: Whether of the spec nothing but labels, prompt and LLM matters.
     """
-    spec = {**recipe.spec.to_dict(), "name": ""}
+    settings, spec = recipe.settings, {**recipe.spec.to_dict(), "name": ""}
     if words_alone:
         spec = {key: spec[key] for key in ("labels", "prompt", "llm")}
     parts = {
@@ -87,17 +89,27 @@ def owner(
         "seed": seed,
         "corpus": recipe.corpus,
         "spec": spec,
-        "settings": repr(getattr(recipe.settings, stage)) + repr(recipe.settings.dropout),
-        "precision": recipe.settings.trainer.precision,
-        "quantization": recipe.settings.trainer.quantization,
+        "settings": dataclasses.asdict(getattr(settings, stage)),
+        "dropout": dataclasses.asdict(settings.dropout),
+        "precision": settings.trainer.precision,
+        "quantization": settings.trainer.quantization,
     }
-    if recipe.settings.pretune.epochs:
-        parts["pretune"] = repr(recipe.settings.pretune)
-    if stage == "stage2" and recipe.settings.stage2.composed_epochs:
-        parts["composition"] = repr(recipe.settings.composition)
+    if settings.pretune.epochs:
+        parts["pretune"] = dataclasses.asdict(settings.pretune)
+    if stage == "stage2" and settings.stage2.composed_epochs:
+        parts["composition"] = dataclasses.asdict(settings.composition)
     if start is not None:
         parts["start"] = hashlib.sha256((start / LORA).read_bytes()).hexdigest()
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_switched_on(parts), sort_keys=True).encode()).hexdigest()
+
+
+def _switched_on(options: dict[str, Any]) -> dict[str, Any]:
+    """Without zeros, `none` and what is empty."""
+    kept = {
+        name: _switched_on(value) if isinstance(value, dict) else value
+        for name, value in options.items()
+    }
+    return {name: value for name, value in kept.items() if value and value != "none"}
 
 
 def save_learned(objectives: Objectives, out: Path, *, write: bool) -> None:

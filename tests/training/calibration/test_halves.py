@@ -39,9 +39,10 @@ def test_pictures_alternate() -> None:
     """With their labels and votes."""
     images = np.arange(5, dtype=np.uint8)[:, None, None] * np.ones((1, 48, 48), np.uint8)
     numbers = np.arange(5)
-    data = Fer2013(images, numbers, np.zeros((5, 7), np.float32), numbers)
+    data = Fer2013(images, numbers, np.zeros((5, 7), np.float32), numbers, numbers > 2)
     assert half_of_faces(data, 1).labels.tolist() == [0, 2, 4]
     second = half_of_faces(data, 2)
     assert second.labels.tolist() == second.majority.tolist() == [1, 3]
     assert second.images[:, 0, 0].tolist() == [1, 3]
     assert len(second.votes) == 2
+    assert second.agreed.tolist() == [False, True]

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.errors import UserError
-from training.datasets.fer2013 import Fer2013, ferplus_majority, read_fer2013
+from training.datasets.fer2013 import Fer2013, ferplus_agreed, ferplus_majority, read_fer2013
 from training.datasets.labels import FER2013_NAMES, FERPLUS_COLUMNS, MELD_INDEX, MELD_LABELS
 
 NEUTRAL, JOY, ANGER = (MELD_INDEX[label] for label in ("neutral", "joy", "anger"))
@@ -74,6 +74,7 @@ def check_labels(data: Fer2013) -> None:
     assert [MELD_LABELS[label] for label in data.labels] == ["anger", "joy", "neutral"]
     assert data.majority.tolist() == [-1, JOY, NEUTRAL]
     assert data.usable.tolist() == [False, True, True]
+    assert data.agreed.tolist() == [False, True, False]
     assert data.votes[0, [NEUTRAL, ANGER]].tolist() == [0.25, 0.75]
     assert data.votes[1, [NEUTRAL, JOY]] == pytest.approx([0.2, 0.8])
     assert data.votes.sum(axis=1) == pytest.approx([1, 1, 1])
@@ -139,6 +140,23 @@ def test_majority_is_a_maximum(counts: list[int]) -> None:
         assert by_label[MELD_LABELS[winner]] == max(counts) > 0
     else:
         assert max(counts[:7]) < max(counts[7:]) or sum(counts[:7]) == 0
+
+
+@pytest.mark.parametrize(
+    ("counts", "agreed"),
+    [
+        ((6, 4, 0, 0, 0, 0, 0, 0, 0, 0), True),
+        ((5, 4, 1, 0, 0, 0, 0, 0, 0, 0), True),  # the single vote is not counted
+        ((5, 5, 0, 0, 0, 0, 0, 0, 0, 0), False),
+        ((5, 3, 2, 0, 0, 0, 0, 0, 0, 0), False),
+        ((4, 0, 0, 0, 0, 0, 0, 4, 0, 2), False),  # contempt and no face count, too
+        ((0, 0, 0, 0, 0, 0, 0, 9, 1, 0), False),  # most agree, but on none of the seven
+        ((1, 1, 1, 1, 1, 1, 1, 1, 1, 1), False),
+    ],
+)
+def test_more_than_half_agree(counts: tuple[int, ...], agreed: bool) -> None:
+    """As in FERPlus's majority mode."""
+    assert ferplus_agreed(np.array([counts])).tolist() == [agreed]
 
 
 def test_ferplus_beside_the_csv_is_needed(tmp_path: Path) -> None:
@@ -221,3 +239,4 @@ def test_published_counts(corpora: Path) -> None:
     assert (len(data), data.usable.sum()) == (3589, 3529)
     assert np.bincount(data.labels).tolist() == [607, 895, 415, 467, 653, 56, 496]
     assert np.bincount(data.majority[data.usable]).tolist() == [1335, 899, 456, 319, 412, 34, 74]
+    assert data.agreed.sum() == 3186

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 
@@ -77,7 +78,11 @@ def test_half_precision_is_for_the_base_alone(smoke: Smoke) -> None:
 def test_four_bits_need_bitsandbytes(smoke: Smoke) -> None:
     """The message says what to install, or to set."""
     with pytest.raises(UserError, match=r"bitsandbytes is missing: pip install 'bemerc-live\[ql"):
-        build_learner(smoke.recipe.with_settings(trainer={"quantization": "4bit"}))
+        build_learner(
+            smoke.recipe.with_settings(
+                stage2={"rank_dropout": 0.0}, trainer={"quantization": "4bit"}
+            )
+        )
 
 
 def test_what_is_learned_is_kept(smoke: Smoke, tmp_path: Path) -> None:
@@ -156,12 +161,26 @@ def test_an_owner_is_what_changes_the_result(smoke: Smoke) -> None:
         owner(recipe, "stage2", 2),
         owner(recipe, "stage1", 1),
         owner(recipe.with_settings(stage2={"weight_decay": 0.5}), "stage2", 1),
+        owner(recipe.with_settings(stage2={"weight_decay": 0.0}), "stage2", 1),
         owner(recipe.with_settings(dropout={"text": 0.5}), "stage2", 1),
         owner(recipe.with_settings(composition={"mismatched": 0.5}), "stage2", 1),
         owner(recipe.with_settings(trainer={"precision": "bf16"}), "stage2", 1),
         owner(recipe.with_spec(prompt={"context_tokens": 8}), "stage2", 1),
     ]
     assert len({same, *changed}) == len(changed) + 1
+
+
+def test_an_option_that_is_off_is_no_other_training(
+    smoke: Smoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was trained before there was the option is still what a recipe without it asks for."""
+    recipe = smoke.recipe.with_settings(stage2={"cut_share": 0.0})
+    on, off = smoke.recipe.with_settings(stage2={"cut_share": 0.5}), owner(recipe, "stage2", 1)
+    fields = [f for f in dataclasses.fields(recipe.settings.stage2) if f.name != "cut_share"]
+    older = dataclasses.make_dataclass("Older", [(field.name, field.type) for field in fields])
+    values = {field.name: getattr(recipe.settings.stage2, field.name) for field in fields}
+    monkeypatch.setitem(vars(recipe.settings), "stage2", older(**values))
+    assert owner(recipe, "stage2", 1) == off != owner(on, "stage2", 1)
 
 
 def test_stage_2_belongs_to_the_stage_1_that_it_goes_on_with(smoke: Smoke, tmp_path: Path) -> None:
