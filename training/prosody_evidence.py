@@ -164,8 +164,8 @@ def published_scores(
 
 
 def measure_gain(job: Job, bundle: Path) -> Gain:
-    """Of a bundle's words and the job's prosody encoder, on the dev split of the corpus."""
-    dialogues, encoder = job.open_corpus().splits["dev"], load_prosody(job)
+    """Of a bundle's words and a prosody encoder, on the dev split of the corpus."""
+    dialogues, encoder = job.open_corpus().splits["dev"], load_prosody(job, bundle)
     recognizer = load(job, bundle)
     labels = recognizer.labels
     words = label_scores(recognizer, [text_sequence(one, labels).turns for one in dialogues])
@@ -178,24 +178,22 @@ def measure_gain(job: Job, bundle: Path) -> Gain:
     return gain(words[known], prosody[known], truth[known], owner[known.numpy()], labels)
 
 
-def load_prosody(job: Job) -> ProsodyEncoder:
-    """The encoder below the job's runs folder.
+def load_prosody(job: Job, bundle: Path) -> ProsodyEncoder:
+    """The encoder below the job's runs folder, or else the bundle's own.
 
     Raises:
-        UserError: it is not there.
+        UserError: there is neither.
     """
-    path = prosody_weights(job.runs)
-    if not path.exists():
-        raise UserError(f"{path} is missing: run python -m training.prosody first")
     encoder = ProsodyEncoder(len(job.spec.labels)).eval()
-    encoder.load_state_dict(load_file(path))
+    encoder.load_state_dict(load_file(_weights(job, bundle)))
     return encoder
 
 
 def attach(job: Job, bundle: Path) -> Gain:
     """Put encoder and fitted weights into a bundle and seal it; calibrate it afterwards."""
-    found = measure_gain(job, bundle)
-    shutil.copyfile(prosody_weights(job.runs), bundle / WEIGHTS)
+    found, source = measure_gain(job, bundle), _weights(job, bundle)
+    if source != bundle / WEIGHTS:
+        shutil.copyfile(source, bundle / WEIGHTS)
     fusion = load_file(bundle / "fusion.safetensors")
     fusion["evidence_weights.prosody"] = torch.tensor(found.weights)
     write_tensors(bundle / "fusion.safetensors", fusion)
@@ -204,6 +202,14 @@ def attach(job: Job, bundle: Path) -> Gain:
     (bundle / "spec.json").write_text(text, encoding="utf-8")
     write_manifest(bundle)
     return found
+
+
+def _weights(job: Job, bundle: Path) -> Path:
+    trained = prosody_weights(job.runs)
+    for path in (trained, bundle / WEIGHTS):
+        if path.exists():
+            return path
+    raise UserError(f"{trained} is missing: run python -m training.prosody first")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

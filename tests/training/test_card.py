@@ -172,6 +172,7 @@ def test_a_card_of_everything(bundle: Path) -> None:
         dict.fromkeys(HEADLINES, 0.625),
         dict.fromkeys(HEADLINES, 0.0125),
         (dict.fromkeys(HEADLINES, 0.6125), dict.fromkeys(HEADLINES, 0.6375)),
+        ("face.safetensors",),
     )
     noise = tuple(measured(one, 7) for one in NOISE)
     inputs = Inputs(noise, (seeds,), (StageLatency("llm", 3, 210.0, 290.0),))
@@ -179,6 +180,7 @@ def test_a_card_of_everything(bundle: Path) -> None:
     text = (bundle / card.CARD).read_text()
     assert "python -m training.evaluate a b meld" in text
     assert "| weighted F1 | 62.5 | 1.2 | 61.3 | 63.7 |" in text
+    assert "All have the same face.safetensors." in text
     assert "| text | 1109 | yes | 1.100 | 3.8 | 62.5 | 61.3 | 71.2 | 66.2 | 43.2 |" in text
     assert "--bundle bundles/compact --dry-run" in text
     assert "| MELD dev, words | 100.0 | 88.9 | 80.0 |" in text
@@ -208,11 +210,13 @@ def test_an_old_picture_does_not_stay(bundle: Path, results: list[Measured]) -> 
 def test_figures_of_seeds_are_read_from_json(tmp_path: Path) -> None:
     """From what the evaluation prints; another file is refused with its name."""
     run = dict.fromkeys(HEADLINES, 0.5)
-    document = {"about": {"command": "x"}, "n": 3, **run, "deviation": None, "runs": [run]}
+    about = {"command": "x", "shared": ["face.safetensors"]}
+    document = {"about": about, "n": 3, **run, "deviation": None, "runs": [run]}
     path = tmp_path / "seeds.json"
     path.write_text(json.dumps(document))
     found = read_seeds(path)
     assert (found.command, found.n, found.deviation, len(found.each)) == ("x", 3, None, 1)
+    assert found.shared == ("face.safetensors",)
     for content in ("[]", "{}", "no json"):
         path.write_text(content)
         with pytest.raises(UserError, match=r"--seeds-from .*seeds\.json"):

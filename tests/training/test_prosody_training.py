@@ -34,7 +34,7 @@ from training.prosody import (
     train,
 )
 from training.prosody import main as prosody_main
-from training.prosody_evidence import attach, fit_weights, gain, published_scores
+from training.prosody_evidence import attach, fit_weights, gain, measure_gain, published_scores
 from training.script import Job
 from training.smoke import Smoke
 
@@ -204,6 +204,16 @@ def test_live_sound_is_measured(smoke: Smoke, heard_bundle: Path) -> None:
     silent = recognizer.recognize(dataclasses.replace(said, audio=0 * said.audio), [])
     assert silent.inputs is not None
     assert silent.inputs.prosody is None
+
+
+def test_a_bundle_has_its_own_encoder(
+    heard_job: Job, heard_bundle: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    """It is measured with that where none was trained; a bundle without says what to run."""
+    elsewhere = dataclasses.replace(heard_job, runs=tmp_path)
+    assert measure_gain(elsewhere, heard_bundle) == measure_gain(heard_job, heard_bundle)
+    with pytest.raises(UserError, match=r"is missing: run python -m training\.prosody first"):
+        measure_gain(elsewhere, tiny_bundle)
 
 
 def test_published_prosody_is_scored(

@@ -86,6 +86,8 @@ def _seeds(inputs: Inputs) -> str:
     for one in inputs.seeds:
         heads = ("figure", "mean", "deviation", *(f"seed {n + 1}" for n in range(len(one.each))))
         parts += [code(one.command), "", table(heads, seed_rows(one)), ""]
+        if one.shared:
+            parts += [f"All have the same {', '.join(one.shared)}.", ""]
     return "\n".join(parts).rstrip()
 
 

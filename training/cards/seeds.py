@@ -27,6 +27,8 @@ class SeedFigures:
     """Sample standard deviation; None of one bundle."""
     each: tuple[Mapping[str, float], ...]
     """Of every bundle."""
+    shared: tuple[str, ...] = ()
+    """Weights that all of them have in common."""
 
 
 def read_seeds(path: Path) -> SeedFigures:
@@ -44,6 +46,7 @@ def read_seeds(path: Path) -> SeedFigures:
             _headlines(document),
             None if deviation is None else _headlines(deviation),
             tuple(_headlines(run) for run in document["runs"]),
+            tuple(map(str, document["about"]["shared"])),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(

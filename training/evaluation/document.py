@@ -39,6 +39,8 @@ class About:
     """Whether these keep case and punctuation."""
     degraded: bool = False
     """Whether pictures are as a detector, a webcam and a codec leave them."""
+    shared: tuple[str, ...] = ()
+    """Weights that several bundles have in common (`training.evaluation.subjects`)."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,12 @@ from training.evaluation.conversations import (
 from training.evaluation.document import About, Evaluation, Heard, bring_together
 from training.evaluation.predict import Examples, remove
 from training.evaluation.scoring import score
-from training.evaluation.subjects import Subject, load_subject, require_same_labels
+from training.evaluation.subjects import (
+    Subject,
+    load_subject,
+    require_same_labels,
+    shared_weights,
+)
 from training.evaluation.summary import Run
 from training.evaluation.transcripts import Transcripts, transcribe
 from training.evaluation.word_errors import word_errors
@@ -69,9 +74,10 @@ class Session:
             UserError: Bundles, corpus or options do not go together.
         """
         require_same_labels(self.bundles)
-        if self.about.dataset in CONVERSATIONS:
-            return self._conversations()
-        return bring_together(self.about, [self._examples(path) for path in self.bundles], [])
+        about = replace(self.about, shared=shared_weights(self.bundles))
+        if about.dataset in CONVERSATIONS:
+            return self._conversations(about)
+        return bring_together(about, [self._examples(path) for path in self.bundles], [])
 
     def _examples(self, bundle: Path) -> Run:
         """A bundle on a corpus without conversations."""
@@ -80,7 +86,7 @@ class Session:
         request = self.request(subject.encoders, subject.model.spec.labels)
         return self._run(subject, examples.read(self.about.dataset, request))
 
-    def _conversations(self) -> Evaluation:
+    def _conversations(self, about: About) -> Evaluation:
         conversations = read_conversations(self.about.dataset, self.path, self.split, self.prosody)
         for bundle in self.bundles if self.prosody is not None else ():
             if not read_spec(bundle).prosody:
@@ -104,7 +110,7 @@ class Session:
                 asr.append(self._run(subject, to_examples(conversations, heard, labels)))
             clips = clips or self._clips(subject, conversations)
         return bring_together(
-            replace(self.about, split=conversations.split),
+            replace(about, split=conversations.split),
             human,
             asr,
             self._heard(conversations, transcripts, noisy),

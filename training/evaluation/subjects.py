@@ -70,6 +70,22 @@ def load_subject(
     )
 
 
+def shared_weights(bundles: Sequence[Path]) -> tuple[str, ...]:
+    """Files of weights that are the same in all of several bundles: not trained from each seed.
+
+    Raises:
+        UserError: One is not as its manifest says.
+    """
+    if len(bundles) < 2:
+        return ()
+    first, *others = (verify_bundle(bundle).files for bundle in bundles)
+    return tuple(
+        name
+        for name, record in sorted(first.items())
+        if name.endswith(".safetensors") and all(record == one.get(name) for one in others)
+    )
+
+
 def require_same_labels(bundles: Sequence[Path]) -> None:
     """Refuse bundles that cannot be averaged.
 

@@ -114,6 +114,9 @@ def test_several_bundles(run: Run, seeds: list[Path], dev: Path, tmp_path: Path)
     report, png = tmp_path / "out" / "report.html", tmp_path / "out" / "confusion.png"
     found = run(*seeds, "meld", dev, "--report", report, "--png", png)
     alone = [run(bundle, "meld", dev) for bundle in seeds]
+    assert "face.safetensors" in found["about"]["shared"]
+    assert "lora.safetensors" not in found["about"]["shared"]
+    assert all(one["about"]["shared"] == [] for one in alone)
     for name in FIGURES:
         values = [one[name] for one in alone]
         assert [one[name] for one in found["runs"]] == pytest.approx(values)
