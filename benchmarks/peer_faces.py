@@ -103,7 +103,7 @@ def face_truths(data: Fer2013) -> Truths:
     return {
         "FER2013 label": data.labels.tolist(),
         "FERPlus majority of 7": data.majority.tolist(),
-        "FERPlus, more than half agree": np.where(data.agreed, data.majority, -1).tolist(),
+        "FERPlus, more than half agree": data.agreed_majority.tolist(),
     }
 
 

@@ -122,10 +122,10 @@ def summary(results: Iterable[Measured]) -> str:
             continue
         figures = (scores.weighted_f1, scores.unweighted_accuracy, scores.accuracy, scores.ece)
         rows.append((title, str(scores.n), *map(percent, figures)))
-        for name, title in FERPLUS_ROWS.items():
+        for name, wording in FERPLUS_ROWS.items():
             if f"{name}_accuracy" in result.extra:
                 accuracy = percent(float(result.extra[f"{name}_accuracy"]))
-                rows.append((title, str(result.extra[f"{name}_n"]), "", "", accuracy, ""))
+                rows.append((wording, str(result.extra[f"{name}_n"]), "", "", accuracy, ""))
     heads = ("data", "examples", "weighted F1", "unweighted accuracy", "accuracy", "ECE")
     return table(heads, rows)
 

@@ -76,7 +76,7 @@ def composed_dev(job: Job, recognizer: Recognizer) -> Mapping[str, DevSet]:
     voices = examples.speech(request, lambda _: find_speech(CompactCorpora.below(job.data).speech))
     chosen["audio"] = DevSet(voices, speaker_folds(request, voices))
     faces = examples.read_dev_faces(CompactCorpora.below(job.data).faces_dev)
-    majority = tuple(int(index) for index in examples.ferplus_truth(faces, recognizer.labels))
+    majority = examples.ferplus_truth(faces, recognizer.labels)
     pictures = Examples(examples.faces(request, faces).dialogues, majority)
     chosen["video"] = DevSet(pictures, np.arange(len(faces)) % 2)
     return {subset: chosen[subset] for subset in SUBSETS}

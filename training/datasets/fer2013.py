@@ -61,6 +61,11 @@ class Fer2013:
         """(N,) where FERPlus has a majority of the seven: what to train and to score FERPlus on."""
         return self.majority >= 0
 
+    @property
+    def agreed_majority(self) -> NDArray[np.int64]:
+        """(N,) the majority, or -1 where not more than half agree on it."""
+        return np.where(self.agreed, self.majority, -1)
+
     def choose(self, rows: slice) -> Fer2013:
         """Some of the images, with all that is known of them."""
         return Fer2013(

@@ -96,9 +96,8 @@ def read(dataset: str, request: Request) -> Examples:
     if dataset == "composed":
         return composed(request)
     data = read_dev_faces(request.path)
-    majority = ferplus_truth(data, request.labels)
-    second = {"ferplus": majority, "ferplus_agreed": np.where(data.agreed, majority, -1)}
-    truths = {name: tuple(values.tolist()) for name, values in second.items()}
+    second = {"ferplus": data.majority, "ferplus_agreed": data.agreed_majority}
+    truths = {name: _meld_indices(values, request.labels) for name, values in second.items()}
     return replace(faces(request, data), second_truth=truths)
 
 
@@ -125,9 +124,9 @@ def read_dev_faces(path: Path) -> Fer2013:
     return read_fer2013(path, usage=None if path.suffix == ".parquet" else "PublicTest")
 
 
-def ferplus_truth(data: Fer2013, labels: Sequence[str]) -> np.ndarray:
+def ferplus_truth(data: Fer2013, labels: Sequence[str]) -> tuple[int, ...]:
     """FERPlus majority of seven of each picture in the bundle's labels, -1 without one."""
-    return np.array(_meld_indices(data.majority, labels))
+    return _meld_indices(data.majority, labels)
 
 
 ReadSpeech = Callable[[Path], list[SpeechClip]]
