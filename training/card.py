@@ -36,6 +36,7 @@ from training.progress import console
 from training.script import Job, run_script, script_parser
 from training.settings import (
     Composition,
+    Distillation,
     Dropout,
     Pretuning,
     Settings,
@@ -97,6 +98,7 @@ def write_card(
         "speech_settings": _recorded(bundle, "speech"),
         "stage1": _stage1(settings.stage1),
         "pretune_settings": _settings(settings.pretune),
+        "distillation_settings": _settings(settings.distillation),
         "stage2_settings": _settings(settings.stage2),
         "composition_settings": _settings(settings.composition),
         "dropout_settings": _settings(settings.dropout),
@@ -195,7 +197,7 @@ def _recorded(bundle: Path, encoder: str) -> str:
 
 
 def _settings(
-    options: Pretuning | Stage1Training | Stage2Training | Composition | Dropout,
+    options: Pretuning | Distillation | Stage1Training | Stage2Training | Composition | Dropout,
 ) -> str:
     """The values of a dataclass in words."""
     return _list(dataclasses.asdict(options))

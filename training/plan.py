@@ -22,14 +22,20 @@ from typing import Any
 from rich.console import Console
 
 from stream.errors import UserError
-from training import pretune
+from training import distil, pretune
 from training.datasets.corpora import open_corpus
 from training.datasets.pretuning import read_dialogues
 from training.planning.hardware import GPUS, Hardware
 from training.planning.memory import BatchShape, Memory, estimate_memory
 from training.planning.parameters import Parameters, count_parameters, language_model
 from training.planning.shapes import base_config, find_tokenizer
-from training.planning.stages import EpochPlan, plan_pretuning, plan_stage1, plan_stage2
+from training.planning.stages import (
+    EpochPlan,
+    plan_distillation,
+    plan_pretuning,
+    plan_stage1,
+    plan_stage2,
+)
 from training.planning.table import print_tables
 from training.planning.tokens import (
     CorpusSizes,
@@ -108,25 +114,20 @@ def plan(
     if recipe.settings.trainer.precision == "auto":  # the plan is of GPUs
         recipe = recipe.with_settings(trainer={"precision": "bf16"})
     spec = recipe.spec
-    config = base_config(spec.llm.base)
-    if config.hidden_size != spec.llm.hidden_size:
-        raise UserError(
-            f"{spec.llm.base} is {config.hidden_size} wide and model.llm.hidden_size is "
-            f"{spec.llm.hidden_size}: set it to {config.hidden_size}"
-        )
-    try:
-        llm = language_model(config, spec.llm)
-    except ValueError as error:
-        raise UserError(f"{recipe.name}: {error}") from error
-    parameters, gpus = count_parameters(spec, llm), hardware.gpus
+    whole = _shape_of(recipe)
+    parameters, gpus = whole.parameters, hardware.gpus
     counts = [sizes] if pretuning is None else [sizes, pretuning]
-    work = {
-        "pretune": (
-            plan_pretuning(pretune.shared_recipe(recipe), pretuning, llm, gpus) if pretuning else []
-        ),
-        "stage 1": plan_stage1(recipe, sizes, llm, gpus),
-        "stage 2": plan_stage2(recipe, sizes, llm, gpus),
-    }
+    work = [
+        ("stage 1", plan_stage1(recipe, sizes, whole.llm, gpus), whole),
+        ("stage 2", plan_stage2(recipe, sizes, whole.llm, gpus), whole),
+    ]
+    if recipe.settings.distillation.share:
+        large = _shape_of(distil.teacher_recipe(recipe))
+        taught = plan_distillation(large.recipe, sizes, large.llm, gpus)
+        work.insert(0, ("distillation", taught, large))
+    if pretuning:
+        shared = pretune.shared_recipe(recipe)
+        work.insert(0, ("pretune", plan_pretuning(shared, pretuning, whole.llm, gpus), whole))
     return Plan(
         recipe=recipe.name,
         base=spec.llm.base,
@@ -138,29 +139,53 @@ def plan(
         packed_tokens=sum(one.tokens for one in packed(sizes, spec, Presence())),
         one_by_one_tokens=sum(one.tokens for one in one_by_one(sizes, spec, Presence())),
         stages=tuple(
-            _stage(name, epochs, recipe, parameters, config, hardware)
-            for name, epochs in work.items()
-            if epochs
+            _stage(name, epochs, shape, hardware) for name, epochs, shape in work if epochs
         ),
     )
 
 
-def _stage(
-    name: str,
-    epochs: Sequence[EpochPlan],
-    recipe: Recipe,
-    parameters: Parameters,
-    config: Any,
-    hardware: Hardware,
-) -> StagePlan:
-    trainer = recipe.settings.trainer
+@dataclass(frozen=True)
+class _Shape:
+    """An LLM that is trained."""
+
+    recipe: Recipe
+    config: Any
+    llm: Any
+    """Without weights."""
+    parameters: Parameters
+
+
+def _shape_of(recipe: Recipe) -> _Shape:
+    """Of the recipe's base.
+
+    Raises:
+        UserError: It is not known, or is not the spec's.
+    """
+    spec = recipe.spec
+    config = base_config(spec.llm.base)
+    if config.hidden_size != spec.llm.hidden_size:
+        raise UserError(
+            f"{spec.llm.base} is {config.hidden_size} wide and model.llm.hidden_size is "
+            f"{spec.llm.hidden_size}: set it to {config.hidden_size}"
+        )
+    try:
+        llm = language_model(config, spec.llm)
+    except ValueError as error:
+        raise UserError(f"{recipe.name}: {error}") from error
+    return _Shape(recipe, config, llm, count_parameters(spec, llm))
+
+
+def _stage(name: str, epochs: Sequence[EpochPlan], shape: _Shape, hardware: Hardware) -> StagePlan:
+    recipe, trainer = shape.recipe, shape.recipe.settings.trainer
     largest = BatchShape(
         max(kind.largest.padded_tokens for kind in epochs),
         max(kind.largest.logits for kind in epochs),
     )
 
     def memory(shards: int) -> Memory:
-        return estimate_memory(parameters, config, recipe.spec.llm, trainer, largest, shards)
+        return estimate_memory(
+            shape.parameters, shape.config, recipe.spec.llm, trainer, largest, shards
+        )
 
     whole = memory(1)
     sharded = memory(hardware.gpus) if hardware.gpus > 1 else None

@@ -18,23 +18,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from engine.model.spec import LlmSpec, ModelSpec, flat_instruction
-from training.datasets.dialogues import Dialogue
 from training.datasets.labels import MELD_LABELS
 from training.datasets.pretuning import read_dialogues
-from training.learning.dev import dev_weighted_f1
-from training.learning.learner import LORA, build_learner, lora_parameters, owner, save_learned
-from training.learning.loop import Epoch
-from training.learning.objectives import Objectives
+from training.learning.learner import LORA, owner
 from training.learning.provenance import FINISHED, is_finished
-from training.learning.runtime import Runtime
-from training.learning.schedule import Group
-from training.learning.sequences import TrainingSequence, in_context, text_sequence
 from training.learning.shipped import find_shipped, publish
-from training.learning.stage import Stage, run_stage
+from training.learning.words import tune_words
 from training.recipe import Recipe
 from training.script import Job, run_script, script_parser
 from training.settings import Pretuning, Settings
@@ -52,39 +42,8 @@ def train(job: Job) -> Path:
     out = folder_of(job)
     settings = job.recipe.settings.pretune
     dialogues = {split: read_dialogues(settings, job.data, split) for split in ("train", "dev")}
-    torch.manual_seed(job.seed)
-    runtime = Runtime(job.recipe.settings.trainer, out)
-    objectives = build_learner(job.recipe)
-    objectives.model.fusion.requires_grad_(False)
-    objectives.placeholders.requires_grad_(False)
-    dev_sequences = _sequences(dialogues["dev"][:DEV_DIALOGUES], objectives)
-
-    def dev(wrapped: nn.Module, runtime: Runtime) -> float:
-        return dev_weighted_f1(wrapped, objectives, dev_sequences, runtime)
-
-    epochs = [
-        Epoch(
-            name=f"pre-tuning {number}/{settings.epochs}",
-            sequences=lambda rng: _sequences(dialogues["train"], objectives),
-            batch_tokens=settings.batch_tokens,
-            frozen_inputs=True,
-        )
-        for number in range(1, settings.epochs + 1)
-    ]
-    group = Group(
-        lora_parameters(objectives), settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    stage = Stage(
-        name=NAME,
-        objectives=objectives,
-        groups=[group],
-        epochs=epochs,
-        dev=dev,
-        save=lambda write: save_learned(objectives, out, write=write),
-        out=out,
-        words_alone=True,
-    )
-    run_stage(job, stage, runtime)
+    dev = dialogues["dev"][:DEV_DIALOGUES]
+    tune_words(job, NAME, dialogues["train"], dev, out, title="pre-tuning")
     return out
 
 
@@ -140,13 +99,6 @@ def _narrow(llm: LlmSpec, settings: Pretuning) -> LlmSpec:
         lora_alpha=llm.lora_alpha * rank // max(1, llm.lora_rank),
         lora_first_layer=max(settings.lora_first_layer, llm.lora_first_layer),
     )
-
-
-def _sequences(dialogues: Sequence[Dialogue], objectives: Objectives) -> list[TrainingSequence]:
-    prompt = objectives.model.prompt
-    return [
-        part for one in dialogues for part in in_context(text_sequence(one, MELD_LABELS), prompt)
-    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

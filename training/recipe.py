@@ -8,8 +8,8 @@ file. What a recipe does not say is the default of the dataclass. Keys:
     [model]                          a ModelSpec: `base`, a key of SPECS, and changes to it
     base = "paper"
     instruction = "structured"       a key of INSTRUCTIONS, written out for the corpus's labels
-    [encoders] [teacher] [pretune] [stage1] [stage2] [composition] [dropout] [trainer]
-                                     see training/settings.py
+    [encoders] [teacher] [pretune] [distillation] [stage1] [stage2] [composition] [dropout]
+    [trainer]                        see training/settings.py
 """
 
 from __future__ import annotations

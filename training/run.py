@@ -4,11 +4,11 @@
     python -m training.run bemerc-meld --data FOLDER --plan
     python -m training.run --smoke
 
-The steps, each a command of its own: `training.pretune`, `training.encoders`,
-`training.prosody`, `training.describe` (the teacher), `training.stage1`, `training.stage2`,
-`training.bundle`. Those that the recipe does not need are left out; clips are read by the
-step that needs them first. A step whose weights are there is not repeated: delete its
-folder below ``--runs`` (of the pre-tuning below ``--cache``) to train anew.
+The steps, each a command of its own: `training.pretune`, `training.distil`,
+`training.encoders`, `training.prosody`, `training.describe` (the teacher of behaviour),
+`training.stage1`, `training.stage2`, `training.bundle`. Those that the recipe does not need are
+left out; clips are read by the step that needs them first. A step whose weights are there is not
+repeated: delete its folder below ``--runs`` (of the first two below ``--cache``) to train anew.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from export.models import resolve
 from stream.errors import UserError
-from training import bundle, encoders, pretune, prosody, stage1, stage2
+from training import bundle, distil, encoders, pretune, prosody, stage1, stage2
 from training.describe.run import describe_recipe
 from training.plan import print_plan
 from training.progress import console
@@ -35,6 +35,8 @@ def steps(job: Job) -> list[tuple[str, Callable[[Job], None]]]:
     found: list[tuple[str, Callable[[Job], None]]] = []
     if settings.pretune.epochs:
         found.append(("pre-tuning", pretune_once))
+    if settings.distillation.share:
+        found.append(("distillation", distil_once))
     found.append(("encoders", encoders.prepare))
     if job.spec.prosody:
         found.append(("prosody", prepare_prosody))
@@ -66,7 +68,9 @@ def run(job: Job) -> None:
 def _find_models(job: Job) -> None:
     """Before hours of work, whether what the last steps need can be had."""
     resolve(job.spec.llm.base)
-    teacher = job.recipe.settings.teacher
+    distillation, teacher = job.recipe.settings.distillation, job.recipe.settings.teacher
+    if distillation.share and distil.find(job) is None:
+        resolve(distillation.base)
     if teacher.kind == "vision" and not (job.runs / DESCRIPTIONS).exists():
         resolve(teacher.model)
 
@@ -74,6 +78,11 @@ def _find_models(job: Job) -> None:
 def pretune_once(job: Job) -> None:
     """Pre-tune, unless another recipe or seed did."""
     pretune.train(job)
+
+
+def distil_once(job: Job) -> None:
+    """Have the larger LLM read the dialogues, unless another seed did."""
+    distil.train(job)
 
 
 def prepare_prosody(job: Job) -> None:

@@ -102,6 +102,35 @@ class Pretuning:
 
 
 @dataclass(frozen=True)
+class Distillation:
+    """A larger LLM that the words are learned from, too (`training.distil`)."""
+
+    share: float = 0.0
+    """Of each target in a words epoch, that is what the larger LLM says; 0: there is none."""
+    base: str = "qwen2.5-coder-1.5b-instruct"
+    """Of the larger LLM: a name that `export.models` resolves."""
+    hidden_size: int = 1536
+    """Its width."""
+    folds: int = 2
+    """Parts of the training dialogues; each is scored by LoRA that was tuned on the others."""
+    epochs: int = 2
+    batch_tokens: int = 900
+    learning_rate: float = 3e-4
+    weight_decay: float = 0.01
+    lora_rank: int = 16
+    lora_first_layer: int = 8
+
+    def __post_init__(self) -> None:
+        """Refuse what teaches nothing."""
+        require(0 <= self.share <= 1, "distillation.share: 0 to 1")
+        require(self.folds >= 2, "distillation.folds: at least 2")
+        require(self.epochs >= 1, "distillation.epochs: at least 1")
+        require(self.lora_rank >= 1, "distillation.lora_rank: at least 1")
+        require(self.lora_first_layer >= 0, "distillation.lora_first_layer: 0 or more")
+        _check_common(self, "distillation")
+
+
+@dataclass(frozen=True)
 class Stage1Training:
     """Behaviour alignment: cross-entropy on the description, from words with placeholders."""
 
@@ -244,6 +273,7 @@ class Settings:
     encoders: EncoderSettings = field(default_factory=EncoderSettings)
     teacher: TeacherSettings = field(default_factory=TeacherSettings)
     pretune: Pretuning = field(default_factory=Pretuning)
+    distillation: Distillation = field(default_factory=Distillation)
     stage1: Stage1Training = field(default_factory=Stage1Training)
     stage2: Stage2Training = field(default_factory=Stage2Training)
     composition: Composition = field(default_factory=Composition)
@@ -254,9 +284,13 @@ class Settings:
         """Refuse options that would do nothing together."""
         ranks = self.stage2.rank_dropout == 0 or self.trainer.quantization == "none"
         require(ranks, "stage2.rank_dropout: not with trainer.quantization, whose layers have none")
+        taught = self.distillation.share == 0 or self.stage2.text_epochs > 0
+        require(taught, "distillation.share: it is learned in words epochs, so stage2.text_epochs")
 
 
-def _check_common(stage: Pretuning | Stage1Training | Stage2Training, name: str) -> None:
+def _check_common(
+    stage: Pretuning | Distillation | Stage1Training | Stage2Training, name: str
+) -> None:
     require(stage.epochs >= 0, f"{name}.epochs: 0 or more")
     require(stage.batch_tokens >= 1, f"{name}.batch_tokens: at least 1")
     require(stage.learning_rate > 0, f"{name}.learning_rate: more than 0")

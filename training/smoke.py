@@ -87,7 +87,8 @@ def make_smoke(folder: Path, seed: int = 1) -> Smoke:
 
 def smoke_recipe(base: Path) -> Recipe:
     """The recipe with a base LLM of `_write_base`'s shape."""
-    return read_recipe("smoke").with_spec(llm={"base": str(base)})
+    recipe = read_recipe("smoke").with_spec(llm={"base": str(base)})
+    return recipe.with_settings(distillation={"base": str(base)})
 
 
 def train_encoders(smoke: Smoke, runs: Path, cache: Path) -> None:

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from engine.model.encoders import Encoders
 from engine.model.prompt import PromptBuilder
 from engine.model.recognizer import without
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
+from training import distil
 from training.composition.banks import face_bank, voice_bank
 from training.composition.compose import Banks, compose, drop_modalities, solo_sequences
 from training.composition.corpora import CompactCorpora
@@ -77,17 +80,35 @@ class Sources:
 
     def words(self, split: str) -> list[TrainingSequence]:
         """Dialogues with words alone."""
-        return self._words(self._dialogues(split))
+        labels = self._job.spec.labels
+        return self._fit([text_sequence(one, labels) for one in self._dialogues(split)])
 
     def heard_words(self, rng: random.Random) -> list[TrainingSequence]:
         """Training dialogues with words alone: some in two, some as a recogniser writes them."""
         share = self._job.recipe.settings.stage2.cut_share
         heard = [self._heard(one, rng) for one in self._dialogues("train")]
-        return self._words([part for one in heard for part in cut(one, share, rng)])
+        parts = [part for one in heard for part in cut(one, share, rng)]
+        return self._fit([self._taught(part) for part in parts])
 
-    def _words(self, dialogues: Sequence[Dialogue]) -> list[TrainingSequence]:
-        labels = self._job.spec.labels
-        return self._fit([text_sequence(dialogue, labels) for dialogue in dialogues])
+    def _taught(self, dialogue: Dialogue) -> TrainingSequence:
+        """Words alone, with targets that are the teacher's in part, if there is one."""
+        own = text_sequence(dialogue, self._job.spec.labels)
+        share = self._job.recipe.settings.distillation.share
+        if not share:
+            return own
+        rows = [self._teachers[dialogue.id, u.utterance_id] for u in dialogue.utterances]
+        mixed = own.targets.lerp(torch.stack(rows), share)
+        return replace(own, targets=mixed * own.targets.sum(1, keepdim=True))  # context stays
+
+    @functools.cached_property
+    def _teachers(self) -> dict[tuple[str, int], Tensor]:
+        """What the teacher says of every training turn, by dialogue and utterance id."""
+        given = distil.read_targets(self._job)
+        return {
+            (one.id, utterance.utterance_id): row
+            for one in self._dialogues("train")
+            for utterance, row in zip(one.utterances, given[one.id], strict=True)
+        }
 
     def _heard(self, dialogue: Dialogue, rng: random.Random) -> Dialogue:
         settings = self._job.recipe.settings.stage2

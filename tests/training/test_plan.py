@@ -23,7 +23,7 @@ from training.datasets.meld import read_meld
 from training.datasets.pretuning import read_dialogues
 from training.learning.batching import make_batches
 from training.learning.objectives import Objectives
-from training.plan import Plan, corpus_sizes, main, plan, pretuning_sizes
+from training.plan import Plan, StagePlan, corpus_sizes, main, plan, pretuning_sizes
 from training.planning.hardware import Hardware
 from training.planning.parameters import count_parameters, language_model
 from training.planning.shapes import base_config
@@ -39,6 +39,12 @@ def meld() -> Plan:
     """The paper's sizes on MELD, on one A100, without the corpus."""
     recipe = read_recipe("bemerc-meld")
     return plan(recipe, corpus_sizes(recipe, None), Hardware())
+
+
+def stage_of(made: Plan, name: str) -> StagePlan:
+    """The stage of a plan."""
+    (stage,) = (one for one in made.stages if one.name == name)
+    return stage
 
 
 def test_parameters_are_those_of_the_real_model(smoke: Smoke) -> None:
@@ -179,7 +185,7 @@ def test_updates_are_those_of_the_training_loop(smoke: Smoke) -> None:
         trainer={"accumulate": 2},
     )
     sizes = corpus_sizes(recipe, smoke.data)
-    (stage,) = plan(recipe, sizes, Hardware()).stages
+    stage = stage_of(plan(recipe, sizes, Hardware()), "stage 2")
     lengths = [one.tokens for one in packed(sizes, recipe.spec, Presence())]
     batches = make_batches(lengths, int, 150, random.Random(1))
     assert stage.updates == -(-len(batches) // 2)
@@ -193,7 +199,7 @@ def test_words_alone_cost_less(smoke: Smoke) -> None:
         plan(smoke.recipe.with_spec(llm={"lora_first_layer": layer}), sizes, Hardware())
         for layer in (0, 1)
     )
-    below, above = (one.stages[1].epochs[0] for one in (from_below, later))
+    below, above = (stage_of(one, "stage 2").epochs[0] for one in (from_below, later))
     assert below.tokens == above.tokens
     assert above.flops < 0.85 * below.flops
 
@@ -202,7 +208,9 @@ def test_members_are_counted(smoke: Smoke) -> None:
     """Two trainings of the words have twice the epochs."""
     sizes = corpus_sizes(smoke.recipe, smoke.data)
     two = smoke.recipe.with_settings(stage2={"members": 2})
-    once, twice = (plan(one, sizes, Hardware()).stages[1].epochs[0] for one in (smoke.recipe, two))
+    once, twice = (
+        stage_of(plan(one, sizes, Hardware()), "stage 2").epochs[0] for one in (smoke.recipe, two)
+    )
     assert twice.count == 2 * once.count
 
 
@@ -224,7 +232,8 @@ def test_dropout_leaves_a_share() -> None:
 def test_joint_training_has_one_stage(smoke: Smoke) -> None:
     """Its descriptions are read in every epoch of stage 2."""
     recipe = smoke.recipe.with_settings(
-        stage2={"joint": True, "composed_epochs": 0, "clip_epochs": 0}
+        stage2={"joint": True, "composed_epochs": 0, "clip_epochs": 0},
+        distillation={"share": 0},
     )
     sizes = corpus_sizes(recipe, smoke.data)
     (stage,) = plan(recipe, sizes, Hardware()).stages
@@ -337,13 +346,29 @@ def test_pretuning_is_counted() -> None:
     recipe = read_recipe("compact")
     sizes = corpus_sizes(recipe, None)
     made = plan(recipe, sizes, Hardware(), pretuning_sizes(recipe, None))
-    first, second = made.stages
-    assert (first.name, second.name) == ("pretune", "stage 2")
-    (epochs,) = first.epochs
+    assert [one.name for one in made.stages] == ["pretune", "distillation", "stage 2"]
+    (epochs,) = made.stages[0].epochs
     comments = 4000 + 4000 + 4000 + 3858 + 2326 + 541 + 498
     assert epochs.sequences == -(-comments // 8)
-    assert second == plan(recipe, sizes, Hardware()).stages[0]
+    assert made.stages[1:] == plan(recipe, sizes, Hardware()).stages
     assert pretuning_sizes(read_recipe("bemerc-meld"), None) is None
+
+
+def test_the_teacher_is_counted_with_its_own_shape(smoke: Smoke) -> None:
+    """Every fold is left out once, and it is the large LLM that reads the others."""
+    recipe = read_recipe("compact")
+    sizes = corpus_sizes(recipe, None)
+    made = plan(recipe, sizes, Hardware())
+    teacher, words = stage_of(made, "distillation"), stage_of(made, "stage 2")
+    settings = recipe.settings.distillation
+    assert teacher.epochs[0].count == settings.epochs * settings.folds
+    assert teacher.epochs[0].sequences == round(len(sizes.dialogues) / 2)
+    per_token = [one.epochs[0].flops / one.epochs[0].tokens for one in (teacher, words)]
+    assert per_token[0] > 8 * per_token[1]
+    assert teacher.memory.weights > 8 * words.memory.weights
+    assert plan(recipe.with_settings(distillation={"share": 0}), sizes, Hardware()).stages == (
+        words,
+    )
 
 
 def test_pretuning_at_hand_is_counted_as_it_is_read(smoke: Smoke, tmp_path: Path) -> None:

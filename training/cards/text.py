@@ -64,15 +64,18 @@ became.
 3. **Prosody**: a small network on level, pitch, pace and harmonicity of MELD's utterances, relative to
    the speaker's earlier ones.
 4. **Pre-tuning** of LoRA on GoEmotions, one for all seeds. Settings: $pretune_settings.
-5. **Stage 2**: LoRA (rank $lora_rank, from layer $lora_first_layer) on the base LLM and the adapters,
-   a dialogue a sequence, a loss at the cue of each turn; first with words alone, then **composed**:
+5. **Distillation**: Qwen2.5-Coder-1.5B-Instruct (Apache-2.0), tuned on MELD, says how likely each emotion
+   is in every training turn, out of fold; one for all seeds. Settings: $distillation_settings.
+6. **Stage 2**: LoRA (rank $lora_rank, from layer $lora_first_layer) on the base LLM and the adapters,
+   a dialogue a sequence, a loss at the cue of each turn; first with words alone, learning from the labels
+   and from what the larger LLM says, then **composed**:
    each MELD turn is given a voice and a face of its own label from the other corpora, a share of them
    of whatever turn of the dialogue instead ($composition_settings), and modalities
    are dropped at random. Settings: $stage2_settings. Shares dropped: $dropout_settings.
-6. **Evidence**: how much the encoders' own judgement counts beside the words is refitted on dev turns
+7. **Evidence**: how much the encoders' own judgement counts beside the words is refitted on dev turns
    composed with the first half of the dev voices and faces (`training.refit`), where that helps;
    how much prosody counts, on MELD dev (`training.prosody_evidence`).
-7. **Calibration**: for each set of modalities a temperature, and a bias of each emotion where it helps,
+8. **Calibration**: for each set of modalities a temperature, and a bias of each emotion where it helps,
    fitted on dev; composed sets on the first half. Temperatures: $temperatures.
 
 `python -m training.run compact` does all of it. The encoders' settings are from the record of their

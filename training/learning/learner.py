@@ -94,6 +94,8 @@ def owner(
         "precision": settings.trainer.precision,
         "quantization": settings.trainer.quantization,
     }
+    if settings.distillation.share and stage == "stage2":
+        parts["distillation"] = dataclasses.asdict(settings.distillation)
     if settings.pretune.epochs:
         parts["pretune"] = dataclasses.asdict(settings.pretune)
     if stage == "stage2" and settings.stage2.composed_epochs:

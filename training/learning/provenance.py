@@ -36,6 +36,11 @@ def write_provenance(
     }
     out.mkdir(parents=True, exist_ok=True)
     _write(out / PROVENANCE, document)
+    write_finished(out, owner)
+
+
+def write_finished(out: Path, owner: str) -> None:
+    """Say that a folder has all of one training."""
     _write(out / FINISHED, {"owner": owner})
 
 

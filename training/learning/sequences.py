@@ -47,6 +47,13 @@ def text_sequence(dialogue: Dialogue, labels: Sequence[str]) -> TrainingSequence
     return TrainingSequence(turns, label_targets(dialogue, labels))
 
 
+def word_sequences(
+    dialogues: Sequence[Dialogue], labels: Sequence[str], prompt: PromptBuilder
+) -> list[TrainingSequence]:
+    """Dialogues with words alone, cut so that each turn has the history that it would have live."""
+    return [part for one in dialogues for part in in_context(text_sequence(one, labels), prompt)]
+
+
 def label_targets(dialogue: Dialogue, labels: Sequence[str]) -> Tensor:
     """(n, E) one-hot rows; zero for an utterance whose emotion is not among the labels."""
     targets = torch.zeros(len(dialogue.utterances), len(labels))

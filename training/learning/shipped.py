@@ -1,7 +1,8 @@
 """Results of long trainings that travel with the code: sealed folders in `bundles/`.
 
-They are no whole bundles, just LoRA with the record of its training. A recipe that asks for
-exactly the same training (`training.learning.learner.owner`) takes the weights from there.
+They are no whole bundles, just LoRA or a teacher's targets, with the record of the training. A
+recipe that asks for exactly the same training (`training.learning.learner.owner`) takes them from
+there.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ def find_shipped(owner: str) -> Path | None:
     return None
 
 
-def publish(source: Path, spec: ModelSpec, out: Path) -> None:
+def publish(source: Path, spec: ModelSpec, out: Path, weights: str = LORA) -> None:
     """Write a sealed folder of what a finished training in `source` learned."""
     if out.exists() and out.samefile(source):
         return  # shipped before
     out.mkdir(parents=True, exist_ok=True)
-    for name in (LORA, PROVENANCE, FINISHED):
+    for name in (weights, PROVENANCE, FINISHED):
         shutil.copyfile(source / name, out / name)
     text = json.dumps(spec.to_dict(), indent=2) + "\n"
     (out / SPEC).write_text(text, encoding="utf-8")

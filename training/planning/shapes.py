@@ -9,7 +9,7 @@ from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
-from transformers import AutoConfig, AutoTokenizer, LlamaConfig
+from transformers import AutoConfig, AutoTokenizer
 
 from export.models import cache_folder
 from export.registry import REGISTRY
@@ -35,6 +35,17 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "num_key_value_heads": 3,
             "tie_word_embeddings": True,
         },
+        # Qwen2.5-1.5B (Qwen Team, 2024, arXiv 2412.15115), as in the config of its weights; the
+        # file that they come from has its output layer apart.
+        "qwen2.5-coder-1.5b-instruct": {
+            "model_type": "qwen2",
+            "vocab_size": 151936,
+            "hidden_size": 1536,
+            "intermediate_size": 8960,
+            "num_hidden_layers": 28,
+            "num_attention_heads": 12,
+            "num_key_value_heads": 2,
+        },
         # What training/smoke.py writes, with the vocabulary of SmolLM2.
         "smoke-base": {
             "vocab_size": 49152,
@@ -45,7 +56,7 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         },
     }
 )
-"""Shapes by the name that a spec gives its base."""
+"""Shapes by the name that a spec gives its base; a LLaMA's without `model_type`."""
 
 
 def base_config(base: str) -> Any:
@@ -58,7 +69,7 @@ def base_config(base: str) -> Any:
         UserError: Its shape is not known here, or is not one that transformers reads.
     """
     if base in PUBLISHED:
-        return LlamaConfig(**PUBLISHED[base])
+        return AutoConfig.for_model(**{"model_type": "llama", **PUBLISHED[base]})
     folder = _folder(base)
     if folder is None:
         raise UserError(

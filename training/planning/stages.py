@@ -48,6 +48,17 @@ def plan_pretuning(recipe: Recipe, sizes: CorpusSizes, llm: Any, processes: int)
     return [work.epochs("words", stage.epochs, made, trained_inputs=False)]
 
 
+def plan_distillation(
+    recipe: Recipe, sizes: CorpusSizes, llm: Any, processes: int
+) -> list[EpochPlan]:
+    """The teacher's words, which every fold is left out of once; without the scoring."""
+    settings = recipe.settings.distillation
+    made = packed(sizes, recipe.spec, Presence())
+    others = made[: round(len(made) * (settings.folds - 1) / settings.folds)]
+    work = _Work(recipe, llm, settings.batch_tokens, processes)
+    return [work.epochs("words", settings.epochs * settings.folds, others, trained_inputs=False)]
+
+
 def plan_stage1(recipe: Recipe, sizes: CorpusSizes, llm: Any, processes: int) -> list[EpochPlan]:
     """Behaviour alignment, as if every utterance were described."""
     stage = recipe.settings.stage1
