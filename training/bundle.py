@@ -80,7 +80,7 @@ def provenance_folders(job: Job) -> list[Path]:
     settings = job.recipe.settings
     before = [
         pretune.find(job) if settings.pretune.epochs else None,
-        distil.find(job) if settings.distillation.share else None,
+        distil.find(job) if settings.distils else None,
     ]
     return [*(folder for folder in before if folder is not None), *own]
 

@@ -94,18 +94,25 @@ def find(job: Job) -> Path | None:
     return find_shipped(owner_of_it)
 
 
-def read_targets(job: Job) -> dict[str, Tensor]:
-    """Probabilities (n, E) of the turns of every training dialogue, by its id.
+def read_targets(job: Job, dialogues: Sequence[Dialogue]) -> dict[str, Tensor]:
+    """Probabilities (n, E) of the turns of training dialogues, by their ids.
 
     Raises:
-        UserError: they are not there.
+        UserError: they are not there, or are of other dialogues.
     """
     folder = find(job)
     if folder is None:
         raise UserError(
             f"the teacher's targets are missing: run python -m training.distil {job.recipe.name}"
         )
-    return {key: value.float() for key, value in load_file(folder / TARGETS).items()}
+    found = load_file(folder / TARGETS)
+    for one in dialogues:
+        if one.id not in found or len(found[one.id]) != len(one.utterances):
+            raise UserError(
+                f"{folder} is of another copy of the corpus (dialogue {one.id} is not the same): "
+                "delete it, and run python -m training.distil again"
+            )
+    return {one.id: found[one.id].float() for one in dialogues}
 
 
 def folder_of(job: Job) -> Path:
@@ -208,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(job: Job) -> None:
-    if not job.recipe.settings.distillation.share:
+    if not job.recipe.settings.distils:
         print(
             f"recipe {job.recipe.name} has no teacher of words: "
             "--set distillation.share=0.5 gives it one"

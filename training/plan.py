@@ -121,7 +121,7 @@ def plan(
         ("stage 1", plan_stage1(recipe, sizes, whole.llm, gpus), whole),
         ("stage 2", plan_stage2(recipe, sizes, whole.llm, gpus), whole),
     ]
-    if recipe.settings.distillation.share:
+    if recipe.settings.distils:
         large = _shape_of(distil.teacher_recipe(recipe))
         taught = plan_distillation(large.recipe, sizes, large.llm, gpus)
         work.insert(0, ("distillation", taught, large))

@@ -35,7 +35,7 @@ def steps(job: Job) -> list[tuple[str, Callable[[Job], None]]]:
     found: list[tuple[str, Callable[[Job], None]]] = []
     if settings.pretune.epochs:
         found.append(("pre-tuning", pretune_once))
-    if settings.distillation.share:
+    if settings.distils:
         found.append(("distillation", distil_once))
     found.append(("encoders", encoders.prepare))
     if job.spec.prosody:
@@ -68,9 +68,9 @@ def run(job: Job) -> None:
 def _find_models(job: Job) -> None:
     """Before hours of work, whether what the last steps need can be had."""
     resolve(job.spec.llm.base)
-    distillation, teacher = job.recipe.settings.distillation, job.recipe.settings.teacher
-    if distillation.share and distil.find(job) is None:
-        resolve(distillation.base)
+    settings, teacher = job.recipe.settings, job.recipe.settings.teacher
+    if settings.distils and distil.find(job) is None:
+        resolve(settings.distillation.base)
     if teacher.kind == "vision" and not (job.runs / DESCRIPTIONS).exists():
         resolve(teacher.model)
 

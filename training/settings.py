@@ -284,8 +284,11 @@ class Settings:
         """Refuse options that would do nothing together."""
         ranks = self.stage2.rank_dropout == 0 or self.trainer.quantization == "none"
         require(ranks, "stage2.rank_dropout: not with trainer.quantization, whose layers have none")
-        taught = self.distillation.share == 0 or self.stage2.text_epochs > 0
-        require(taught, "distillation.share: it is learned in words epochs, so stage2.text_epochs")
+
+    @property
+    def distils(self) -> bool:
+        """Whether there are words epochs, and a larger LLM that they learn from."""
+        return self.distillation.share > 0 and self.stage2.text_epochs > 0
 
 
 def _check_common(

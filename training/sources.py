@@ -103,10 +103,11 @@ class Sources:
     @functools.cached_property
     def _teachers(self) -> dict[tuple[str, int], Tensor]:
         """What the teacher says of every training turn, by dialogue and utterance id."""
-        given = distil.read_targets(self._job)
+        dialogues = self._dialogues("train")
+        given = distil.read_targets(self._job, dialogues)
         return {
             (one.id, utterance.utterance_id): row
-            for one in self._dialogues("train")
+            for one in dialogues
             for utterance, row in zip(one.utterances, given[one.id], strict=True)
         }
 

@@ -19,6 +19,7 @@ def ablate(smoke: Smoke, tmp_path: Path) -> Ablate:
     """Runs the command on words alone, without a stage 1, which needs no clips."""
     keys = {
         "spec.llm.base": json.dumps(smoke.spec.llm.base),
+        "distillation.share": 0,
         "stage1.epochs": 0,
         "stage2.composed_epochs": 0,
         "stage2.clip_epochs": 0,

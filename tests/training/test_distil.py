@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from stream.errors import UserError
 from training import distil
@@ -15,6 +16,7 @@ from training.distil import TARGETS
 from training.learning.provenance import FINISHED
 from training.learning.sequences import text_sequence
 from training.learning.shipped import publish
+from training.recipe import read_recipe
 from training.script import Job
 from training.smoke import Smoke
 from training.sources import Sources
@@ -45,9 +47,10 @@ def sources(job: Job) -> Sources:
 
 def test_every_training_turn_is_scored(taught: Job) -> None:
     """Each dialogue of train, and none of dev, has a distribution for each turn."""
-    targets = distil.read_targets(taught)
     dialogues = taught.open_corpus().splits["train"]
+    targets = distil.read_targets(taught, dialogues)
     assert set(targets) == {one.id for one in dialogues}
+    assert set(load_file(distil.folder_of(taught) / TARGETS)) == set(targets)
     for one in dialogues:
         assert targets[one.id].shape == (len(one.utterances), len(taught.spec.labels))
         torch.testing.assert_close(
@@ -85,8 +88,8 @@ def test_no_dialogue_is_scored_by_who_was_tuned_on_it(
 def test_words_are_learned_from_both(taught: Job) -> None:
     """A target is the label's and the teacher's, as the share says; without one the label's."""
     share = taught.recipe.settings.distillation.share
-    targets = distil.read_targets(taught)
     dialogues = {one.id: one for one in taught.open_corpus().splits["train"]}
+    targets = distil.read_targets(taught, list(dialogues.values()))
     # Whole dialogues, so that a sequence is told by its words.
     whole = dataclasses.replace(taught, recipe=taught.recipe.with_settings(stage2={"cut_share": 0}))
     learned = sources(whole).heard_words(random.Random(1))
@@ -102,8 +105,9 @@ def test_parts_of_a_dialogue_keep_their_turns(taught: Job) -> None:
     """A dialogue that is cut in two has the teacher's rows of its own turns in each part."""
     cut = taught.recipe.with_settings(stage2={"cut_share": 1}, distillation={"share": 1})
     learned = sources(dataclasses.replace(taught, recipe=cut)).heard_words(random.Random(1))
-    targets = distil.read_targets(dataclasses.replace(taught, recipe=cut))
-    expected = torch.cat([targets[one.id] for one in taught.open_corpus().splits["train"]])
+    dialogues = taught.open_corpus().splits["train"]
+    targets = distil.read_targets(taught, dialogues)
+    expected = torch.cat([targets[one.id] for one in dialogues])
     torch.testing.assert_close(torch.cat([one.targets for one in learned]), expected)
 
 
@@ -160,11 +164,27 @@ def test_shipped(taught: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         distil.train(other)
 
 
+def test_the_recipe_needs_no_teacher(tmp_path: Path) -> None:
+    """What the compact recipe learns from is in this repository."""
+    job = Job(read_recipe("compact"), tmp_path, tmp_path / "runs", tmp_path / "cache")
+    found = distil.find(job)
+    assert found is not None
+    assert found.name == "taught"
+
+
 def test_several_processes(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under a launcher the next step is named."""
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match=r"run python -m training\.distil first"):
         distil.train(job)
+
+
+def test_another_copy_of_the_corpus(taught: Job) -> None:
+    """Targets of dialogues with other turns are not taken for these."""
+    first, *_ = taught.open_corpus().splits["train"]
+    shorter = dataclasses.replace(first, utterances=first.utterances[1:])
+    with pytest.raises(UserError, match="is of another copy of the corpus"):
+        distil.read_targets(taught, [shorter])
 
 
 def test_missing(job: Job) -> None:

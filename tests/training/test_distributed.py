@@ -49,7 +49,8 @@ def test_two_processes_do_what_one_does(
 ) -> None:
     """The same losses, dev figures and weights, through words, composed turns and clips."""
     runs = linked_encoders(tiny_job, tmp_path)
-    changes = [*CHANGES, f"spec.llm.base={smoke.spec.llm.base}"]
+    base = smoke.spec.llm.base
+    changes = [*CHANGES, f"spec.llm.base={base}", f"distillation.base={base}"]
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
     command += ["--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", *SCRIPTS[kind], "smoke"]
     command += [f"--data={smoke.data}", f"--runs={runs}", f"--cache={tiny_job.cache}"]

@@ -49,14 +49,15 @@ def test_all_steps(
     assert run.main(["--smoke", "--threads", "1", "--jobs", "1"]) == 0
     told = capsys.readouterr().err
     for step in (
-        "1/6 pre-tuning",
-        "2/6 encoders",
-        "3/6 behaviour descriptions",
+        "1/7 pre-tuning",
+        "2/7 distillation",
+        "3/7 encoders",
+        "4/7 behaviour descriptions",
         "72 described",
-        "4/6 stage 1",
-        "5/6 stage 2",
+        "5/7 stage 1",
+        "6/7 stage 2",
         "clips 1/1",
-        "6/6 bundle",
+        "7/7 bundle",
         "cross-fitted on dev",
     ):
         assert step in told

@@ -94,7 +94,7 @@ def owner(
         "precision": settings.trainer.precision,
         "quantization": settings.trainer.quantization,
     }
-    if settings.distillation.share and stage == "stage2":
+    if settings.distils and stage == "stage2":
         parts["distillation"] = dataclasses.asdict(settings.distillation)
     if settings.pretune.epochs:
         parts["pretune"] = dataclasses.asdict(settings.pretune)
