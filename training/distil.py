@@ -14,8 +14,6 @@ asks for just that one it is taken from there. `--out` writes such a folder.
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import sys
 from collections.abc import Sequence
@@ -31,21 +29,15 @@ from engine.model.spec import ModelSpec
 from stream.errors import UserError
 from training.datasets.dialogues import Dialogue
 from training.learning.checkpoint import write_tensors
-from training.learning.learner import LORA, load_lora, owner
+from training.learning.learner import LORA, load_lora
 from training.learning.objectives import Objectives
-from training.learning.provenance import (
-    FINISHED,
-    PROVENANCE,
-    is_finished,
-    join_provenance,
-    write_finished,
-)
+from training.learning.provenance import FINISHED, write_finished, write_joined
 from training.learning.sequences import in_context, text_sequence
-from training.learning.shipped import find_shipped, publish
+from training.learning.shipped import find_kept, kept_folder, kept_owner, publish
 from training.learning.words import tune_words
 from training.progress import console, progress_bar
 from training.recipe import Recipe
-from training.script import Job, run_script, script_parser
+from training.script import Job, run_script, script_parser, several_processes
 from training.settings import Settings
 
 NAME = "distillation"
@@ -65,9 +57,10 @@ def train(job: Job) -> Path:
     """
     if (done := find(job)) is not None:
         return done
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if several_processes():
         raise UserError("distillation is one process: run python -m training.distil first")
     job, out = _shared(job), folder_of(job)
+    job = replace(job, corpus=job.open_corpus())  # read once, not for every fold
     dialogues = job.open_corpus().splits["train"]
     folds = _dealt(dialogues, job.recipe.settings.distillation.folds)
     folders = [_score_fold(job, number, folds, out) for number in range(1, len(folds) + 1)]
@@ -77,8 +70,8 @@ def train(job: Job) -> Path:
     write_tensors(
         out / TARGETS, {key: (one / temperature).softmax(1).half() for key, one in scores.items()}
     )
-    (out / PROVENANCE).write_text(json.dumps(join_provenance(folders), indent=2) + "\n")
-    write_finished(out, _owner(job))
+    write_joined(out, folders)
+    write_finished(out, kept_owner(job, NAME))
     return out
 
 
@@ -88,10 +81,7 @@ def find(job: Job) -> Path | None:
     Raises:
         UserError: the shipped folder is the one, and is not as its manifest says.
     """
-    owner_of_it = _owner(_shared(job))
-    if is_finished(out := folder_of(job), owner_of_it):
-        return out
-    return find_shipped(owner_of_it)
+    return find_kept(_shared(job), NAME)
 
 
 def read_targets(job: Job, dialogues: Sequence[Dialogue]) -> dict[str, Tensor]:
@@ -117,7 +107,7 @@ def read_targets(job: Job, dialogues: Sequence[Dialogue]) -> dict[str, Tensor]:
 
 def folder_of(job: Job) -> Path:
     """Where targets are kept that are made here, by what they were made with."""
-    return job.cache / f"{NAME}-{_owner(_shared(job))[:12]}"
+    return kept_folder(_shared(job), NAME)
 
 
 def teacher_recipe(recipe: Recipe) -> Recipe:
@@ -143,10 +133,6 @@ def teacher_recipe(recipe: Recipe) -> Recipe:
 def _shared(job: Job) -> Job:
     """The job with what recipes and seeds differ in taken out."""
     return replace(job, recipe=teacher_recipe(job.recipe), seed=1)
-
-
-def _owner(job: Job) -> str:
-    return owner(job.recipe, NAME, job.seed, words_alone=True)
 
 
 def _dealt(dialogues: Sequence[Dialogue], folds: int) -> list[list[Dialogue]]:

@@ -117,17 +117,16 @@ def plan(
     whole = _shape_of(recipe)
     parameters, gpus = whole.parameters, hardware.gpus
     counts = [sizes] if pretuning is None else [sizes, pretuning]
-    work = [
-        ("stage 1", plan_stage1(recipe, sizes, whole.llm, gpus), whole),
-        ("stage 2", plan_stage2(recipe, sizes, whole.llm, gpus), whole),
-    ]
+    work = []
+    if pretuning:
+        shared = pretune.shared_recipe(recipe)
+        work.append(("pretune", plan_pretuning(shared, pretuning, whole.llm, gpus), whole))
     if recipe.settings.distils:
         large = _shape_of(distil.teacher_recipe(recipe))
         taught = plan_distillation(large.recipe, sizes, large.llm, gpus)
-        work.insert(0, ("distillation", taught, large))
-    if pretuning:
-        shared = pretune.shared_recipe(recipe)
-        work.insert(0, ("pretune", plan_pretuning(shared, pretuning, whole.llm, gpus), whole))
+        work.append(("distillation", taught, large))
+    work.append(("stage 1", plan_stage1(recipe, sizes, whole.llm, gpus), whole))
+    work.append(("stage 2", plan_stage2(recipe, sizes, whole.llm, gpus), whole))
     return Plan(
         recipe=recipe.name,
         base=spec.llm.base,

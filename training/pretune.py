@@ -21,9 +21,9 @@ from pathlib import Path
 from engine.model.spec import LlmSpec, ModelSpec, flat_instruction
 from training.datasets.labels import MELD_LABELS
 from training.datasets.pretuning import read_dialogues
-from training.learning.learner import LORA, owner
-from training.learning.provenance import FINISHED, is_finished
-from training.learning.shipped import find_shipped, publish
+from training.learning.learner import LORA
+from training.learning.provenance import FINISHED
+from training.learning.shipped import find_kept, kept_folder, publish
 from training.learning.words import tune_words
 from training.recipe import Recipe
 from training.script import Job, run_script, script_parser
@@ -58,19 +58,12 @@ def find(job: Job) -> Path | None:
     Raises:
         UserError: the shipped folder is the one, and is not as its manifest says.
     """
-    owner_of_it = _owner(_shared(job))
-    if is_finished(out := folder_of(job), owner_of_it):
-        return out
-    return find_shipped(owner_of_it)
+    return find_kept(_shared(job), NAME)
 
 
 def folder_of(job: Job) -> Path:
     """Where a pre-tuning is kept that is made here, by what it was made with."""
-    return job.cache / f"{NAME}-{_owner(_shared(job))[:12]}"
-
-
-def _owner(job: Job) -> str:
-    return owner(job.recipe, NAME, job.seed, words_alone=True)
+    return kept_folder(_shared(job), NAME)
 
 
 def _shared(job: Job) -> Job:

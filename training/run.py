@@ -13,7 +13,6 @@ repeated: delete its folder below ``--runs`` (of the first two below ``--cache``
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from training import bundle, distil, encoders, pretune, prosody, stage1, stage2
 from training.describe.run import describe_recipe
 from training.plan import print_plan
 from training.progress import console
-from training.script import Job, run_script, script_parser
+from training.script import Job, run_script, script_parser, several_processes
 from training.sources import DESCRIPTIONS
 
 
@@ -53,7 +52,7 @@ def run(job: Job) -> None:
     Raises:
         UserError: a launcher started several processes, or a step failed.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if several_processes():
         raise UserError(
             "training.run is one process: run the steps by themselves, and only training.stage1 "
             "and training.stage2 under accelerate launch or torchrun"

@@ -66,6 +66,11 @@ class Job:
         return self.data / self.recipe.corpus
 
 
+def several_processes() -> bool:
+    """Whether a launcher (torchrun, accelerate) started more than this process."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
 def script_parser(
     module: str, description: str | None, needs: str, *, plan: bool = False, smoke: bool = False
 ) -> argparse.ArgumentParser:

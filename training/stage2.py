@@ -66,7 +66,7 @@ def tune(job: Job, start: Path | None, *, member: bool = False) -> None:
     corpus = job.open_corpus()  # a wrong folder is found before a large model is loaded
     unknown = unknown_emotions(corpus, job.spec.labels)
     begin = start or pretuned(job)
-    if recipe.settings.distils:
+    if recipe.settings.distils and not settings.members:  # else a member learned the words
         distil.train(job)
     torch.manual_seed(job.seed)
     runtime = Runtime(recipe.settings.trainer, out)

@@ -7,7 +7,6 @@ faces and voices, goes on from the average.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from engine.model.spec import ModelSpec
 from stream.errors import UserError
 from training.learning.checkpoint import write_tensors
 from training.learning.learner import LORA, owner
-from training.learning.provenance import PROVENANCE, join_provenance
+from training.learning.provenance import write_joined
 from training.learning.shipped import find_shipped
 from training.progress import console
 from training.recipe import Recipe
@@ -49,7 +48,7 @@ def average(job: Job, start: Path | None, tune: Callable[..., None]) -> Path:
     out, count = job.runs / FOLDER, job.recipe.settings.stage2.members
     folders = [trained_member(job, number, start, tune) for number in range(1, count + 1)]
     write_tensors(out / LORA, mean_of([load_file(folder / LORA) for folder in folders]))
-    (out / PROVENANCE).write_text(json.dumps(join_provenance(folders), indent=2) + "\n")
+    write_joined(out, folders)
     return out
 
 

@@ -84,6 +84,11 @@ def join_provenance(folders: list[Path]) -> dict[str, Any]:
     return joined
 
 
+def write_joined(out: Path, folders: list[Path]) -> None:
+    """Write the record of a folder that is made of others'."""
+    _write(out / PROVENANCE, join_provenance(folders))
+
+
 def _write(path: Path, document: dict[str, Any]) -> None:
     """In one step, so that a kill leaves no half of it."""
     partial = path.with_suffix(".partial")
