@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -25,10 +27,14 @@ from export.models import resolve
 from stream.errors import UserError
 from training import face, speech
 from training.composition.corpora import CompactCorpora
+from training.evaluation.training_record import read_training_record
 from training.learning.checkpoint import write_tensors
 from training.preprocess import scale_of
 from training.progress import console
 from training.script import Job, run_script, script_parser
+
+_DENSENET = "face.safetensors"
+"""Name of its weights in a bundle, and in the folder that it was trained in."""
 
 
 def prepare(job: Job) -> None:
@@ -70,7 +76,12 @@ def load_encoders(spec: ModelSpec, runs: Path, *, frozen: bool = True) -> Encode
 
 def face_weights(runs: Path) -> Path:
     """Of the DenseNet."""
-    return runs / "face" / "face.safetensors"
+    return runs / "face" / _DENSENET
+
+
+def face_record(folder: Path) -> Path:
+    """What the DenseNet's own training says of itself, in the folder of its weights."""
+    return folder / "face.json"
 
 
 def speech_weights(runs: Path) -> Path:
@@ -96,7 +107,19 @@ def fetch_densenet(name: str, spec: ModelSpec, path: Path) -> None:
             f"safetensors ({reason}): name another, or set encoders.video to train"
         ) from error
     write_tensors(path, densenet.state_dict())
+    if record := _record_beside(source):
+        face_record(path.parent).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     console.print(f"DenseNet from {source}")
+
+
+def _record_beside(weights: Path) -> dict[str, Any]:
+    """How a DenseNet of a bundle or of a runs folder was trained; empty where nothing says so."""
+    if weights.name != _DENSENET:  # of the hub: files of the same name say else
+        return {}
+    if (path := face_record(weights.parent)).exists():
+        return cast(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
+    record = read_training_record(weights.parent)
+    return {} if record is None else record.encoders.get("face", {})
 
 
 def fit_scale(job: Job, path: Path) -> None:

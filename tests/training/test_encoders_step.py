@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from engine.model.densenet import DenseNet
 from stream.errors import UserError
+from training.bundle import ENCODER_RECORDS
 from training.datasets.corpora import open_corpus
 from training.encoders import face_weights, load_encoders, prepare, speech_weights
 from training.preprocess import encode_dialogues
@@ -56,6 +58,28 @@ def test_what_is_there_is_not_made_again(standardised: Job) -> None:
     before = [path.stat().st_mtime_ns for path in paths]
     prepare(standardised)
     assert [path.stat().st_mtime_ns for path in paths] == before
+
+
+@pytest.mark.parametrize("of_bundle", [True, False])
+def test_the_record_of_a_training_goes_with_its_densenet(
+    of_bundle: bool, standardised: Job, tmp_path: Path
+) -> None:
+    """Of a bundle or of another runs folder: the next bundle says how the face was trained."""
+    record = {"dev_ferplus_accuracy": 0.8, "epoch": 2, "settings": {"epochs": 3}}
+    other = tmp_path / "other"
+    other.mkdir()
+    given = Path(standardised.recipe.settings.encoders.video) / "model.safetensors"
+    weights = given.rename(other / "face.safetensors")
+    if of_bundle:
+        whole = {"recipe": "compact", "seed": 1, "stages": [], "epochs": [], "chosen": "-"}
+        whole |= {"encoders": {"face": record}}
+        (other / "training.json").write_text(json.dumps(whole))
+    else:
+        (other / "face.json").write_text(json.dumps(record))
+    recipe = standardised.recipe.with_settings(encoders={"video": str(weights)})
+    prepare(dataclasses.replace(standardised, recipe=recipe))
+    copied = face_weights(standardised.runs).parent / ENCODER_RECORDS["face"].split("/")[1]
+    assert json.loads(copied.read_text()) == record
 
 
 @pytest.mark.parametrize("content", ["other shape", "no safetensors", "missing"])
