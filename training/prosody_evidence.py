@@ -1,13 +1,16 @@
-"""How much measured prosody adds to words, and the weights that add it.
+"""How much measured prosody adds to words, and the weight that adds it.
 
     python -m training.prosody_evidence compact --data FOLDER --bundle BUNDLE [--write]
 
-Scores MELD dev by its words alone, fits one weight for each label on the prosody encoder's
-scores, and prints what they add. The figures are cross-fitted: the weights of each half of
-the dialogues come from the other half. With `--write` weights fitted on all of dev and the
-encoder go into the bundle, whose calibration must then be fitted again.
+Scores MELD dev by its words alone, fits one weight on the prosody encoder's scores, and
+prints what they add. The figures are cross-fitted: the weight of each half of the dialogues
+comes from the other half; they are means over several halvings, since one is a matter of
+luck. With `--write` the weight fitted on all of dev and the encoder go into the bundle, whose
+calibration must then be fitted again.
 
-The weights are not trained with the words: on the training dialogues the words are known by
+It is one weight, not one for each label: those fit dev better and other turns worse.
+
+The weight is not trained with the words: on the training dialogues the words are known by
 heart, and prosody would seem to add nothing.
 
 Letters in shapes: n turns, E emotions.
@@ -43,13 +46,15 @@ from training.prosody import WEIGHTS, prosody_weights
 from training.prosody_turns import with_published
 from training.script import Job, run_script, script_parser
 
-EQUALITY = 2e-3
-"""How strongly the weights of the labels are drawn to each other: dev has few of some."""
+HALVINGS = 8
+"""Of the dialogues, over which a figure is the mean."""
+SMALLNESS = 2e-3
+"""How strongly the biases are drawn to zero: dev has few turns of some labels."""
 
 
 @dataclass(frozen=True)
 class Gain:
-    """What prosody adds on turns that its weights were not fitted on."""
+    """What prosody adds on turns that its weight was not fitted on."""
 
     n: int
     words_f1: float
@@ -61,29 +66,29 @@ class Gain:
     words_loss: float
     """Cross-entropy, the temperature fitted likewise."""
     joint_loss: float
-    weights: tuple[float, ...]
-    """(E,) fitted on all turns."""
+    weight: float
+    """Fitted on all turns."""
 
 
-def fit_weights(words: Tensor, prosody: Tensor, truth: Tensor) -> Tensor:
-    """(E,) weights for the evidence, by maximum likelihood.
+def fit_weight(words: Tensor, prosody: Tensor, truth: Tensor) -> float:
+    """The weight of the evidence, by maximum likelihood.
 
     Args:
         words: (n, E) label scores.
         prosody: (n, E) log-probabilities, zeros where there are none.
         truth: (n,) label indices.
     """
-    return _fit(words, prosody, truth).weights.float()
+    return float(_fit(words, prosody, truth).weight)
 
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
     sharpness: Tensor
-    weights: Tensor
+    weight: Tensor
     bias: Tensor
 
     def __call__(self, words: Tensor, prosody: Tensor) -> Tensor:
-        joint = words.double() + self.weights * prosody.double() + self.bias
+        joint = words.double() + self.weight * prosody.double() + self.bias
         return self.sharpness * joint
 
 
@@ -91,21 +96,20 @@ def _fit(words: Tensor, prosody: Tensor, truth: Tensor, *, bias: bool = False) -
     words, prosody = words.double(), prosody.double()
     width = words.shape[1]
     log_sharpness = torch.zeros(1, dtype=torch.float64, requires_grad=True)
-    weights = torch.full((width,), 0.5, dtype=torch.float64, requires_grad=not bias)
+    weight = torch.full((1,), 0.5, dtype=torch.float64, requires_grad=not bias)
     offset = torch.zeros(width, dtype=torch.float64, requires_grad=bias)
-    learned = [log_sharpness, offset if bias else weights]
+    learned = [log_sharpness, offset if bias else weight]
     optimizer = torch.optim.LBFGS(learned, max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        joint = log_sharpness.exp() * (words + weights * prosody + offset)
-        spread = (weights - weights.mean()).square().sum() + offset.square().sum()
-        value = functional.cross_entropy(joint, truth) + EQUALITY * spread
+        joint = log_sharpness.exp() * (words + weight * prosody + offset)
+        value = functional.cross_entropy(joint, truth) + SMALLNESS * offset.square().sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return _Fit(log_sharpness.exp().detach(), weights.detach(), offset.detach())
+    return _Fit(log_sharpness.exp().detach(), weight.detach(), offset.detach())
 
 
 def gain(
@@ -115,39 +119,46 @@ def gain(
     dialogues: NDArray[np.int64],
     labels: Sequence[str],
 ) -> Gain:
-    """What prosody adds, cross-fitted over two halves of the dialogues.
+    """What prosody adds, cross-fitted over halves of the dialogues.
 
     Args:
         words: (n, E) label scores of the words alone.
         prosody: (n, E) log-probabilities of the prosody encoder, zeros where there are none.
         truth: (n,) label indices.
-        dialogues: (n,) dialogue of each turn; even and odd ones are the halves.
+        dialogues: (n,) dialogue of each turn; even and odd ones are the first halves.
         labels: Names of the E labels.
     """
-    fold = torch.from_numpy(dialogues % 2)
     none = torch.zeros_like(prosody)
-    plain, biased, joint = (torch.zeros(words.shape, dtype=torch.float64) for _ in range(3))
-    for half in (0, 1):
-        own, other = fold == half, fold != half
-        alone = _fit(words[other], none[other], truth[other])
-        plain[own] = alone(words[own], none[own])
-        offset = _fit(words[other], none[other], truth[other], bias=True)
-        biased[own] = offset(words[own], none[own])
-        both = _fit(words[other], prosody[other], truth[other])
-        joint[own] = both(words[own], prosody[own])
-    words_f1, biased_f1, joint_f1 = (
-        scores(labels, truth.numpy(), one.softmax(1).numpy()).weighted_f1
-        for one in (plain, biased, joint)
-    )
+    fits = {"words": (none, False), "biased": (none, True), "joint": (prosody, False)}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in fits}
+    for half_of in halvings(dialogues):
+        for name, (evidence, bias) in fits.items():
+            fitted = torch.zeros(words.shape, dtype=torch.float64)
+            for half in (0, 1):
+                own, other = half_of == half, half_of != half
+                fit = _fit(words[other], evidence[other], truth[other], bias=bias)
+                fitted[own] = fit(words[own], evidence[own])
+            f1 = scores(labels, truth.numpy(), fitted.softmax(1).numpy()).weighted_f1
+            found[name].append((f1, float(functional.cross_entropy(fitted, truth))))
+    means = {name: np.mean(figures, axis=0) for name, figures in found.items()}
     return Gain(
         n=len(truth),
-        words_f1=words_f1,
-        biased_words_f1=biased_f1,
-        joint_f1=joint_f1,
-        words_loss=float(functional.cross_entropy(plain, truth)),
-        joint_loss=float(functional.cross_entropy(joint, truth)),
-        weights=tuple(fit_weights(words, prosody, truth).tolist()),
+        words_f1=float(means["words"][0]),
+        biased_words_f1=float(means["biased"][0]),
+        joint_f1=float(means["joint"][0]),
+        words_loss=float(means["words"][1]),
+        joint_loss=float(means["joint"][1]),
+        weight=fit_weight(words, prosody, truth),
     )
+
+
+def halvings(dialogues: NDArray[np.int64]) -> list[Tensor]:
+    """(n,) for each halving, 0 or 1: always the same, even and odd dialogues first."""
+    random = np.random.default_rng(0)
+    names, place = np.unique(dialogues, return_inverse=True)
+    parity = np.arange(len(names)) % 2
+    drawn = [parity, *(random.permuted(parity) for _ in range(HALVINGS - 1))]
+    return [torch.from_numpy(one[place]) for one in drawn]
 
 
 def published_scores(
@@ -190,12 +201,12 @@ def load_prosody(job: Job, bundle: Path) -> ProsodyEncoder:
 
 
 def attach(job: Job, bundle: Path) -> Gain:
-    """Put encoder and fitted weights into a bundle and seal it; calibrate it afterwards."""
+    """Put encoder and fitted weight into a bundle and seal it; calibrate it afterwards."""
     found, source = measure_gain(job, bundle), _weights(job, bundle)
     if source != bundle / WEIGHTS:
         shutil.copyfile(source, bundle / WEIGHTS)
     fusion = load_file(bundle / "fusion.safetensors")
-    fusion["evidence_weights.prosody"] = torch.tensor(found.weights)
+    fusion["evidence_weights.prosody"] = torch.full((len(job.spec.labels),), found.weight)
     write_tensors(bundle / "fusion.safetensors", fusion)
     spec = replace(read_spec(bundle), prosody=True)
     text = json.dumps(spec.to_dict(), indent=2) + "\n"
@@ -229,10 +240,8 @@ def _run(job: Job) -> None:
         f"{found.n} turns: weighted F1 {100 * found.words_f1:.2f} of the words, "
         f"{100 * found.joint_f1:.2f} with prosody ({100 * found.biased_words_f1:.2f} with "
         f"a bias for each label instead); cross-entropy {found.words_loss:.4f} and "
-        f"{found.joint_loss:.4f}"
+        f"{found.joint_loss:.4f}; weight {found.weight:.2f}"
     )
-    weights = zip(job.spec.labels, found.weights, strict=True)
-    print("weights " + ", ".join(f"{label} {weight:.2f}" for label, weight in weights))
 
 
 if __name__ == "__main__":
