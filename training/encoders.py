@@ -33,9 +33,6 @@ from training.preprocess import scale_of
 from training.progress import console
 from training.script import Job, run_script, script_parser
 
-_DENSENET = "face.safetensors"
-"""Name of its weights in a bundle, and in the folder that it was trained in."""
-
 
 def prepare(job: Job) -> None:
     """Make what is not there yet."""
@@ -76,12 +73,7 @@ def load_encoders(spec: ModelSpec, runs: Path, *, frozen: bool = True) -> Encode
 
 def face_weights(runs: Path) -> Path:
     """Of the DenseNet."""
-    return runs / "face" / _DENSENET
-
-
-def face_record(folder: Path) -> Path:
-    """What the DenseNet's own training says of itself, in the folder of its weights."""
-    return folder / "face.json"
+    return runs / "face" / face.WEIGHTS
 
 
 def speech_weights(runs: Path) -> Path:
@@ -108,15 +100,16 @@ def fetch_densenet(name: str, spec: ModelSpec, path: Path) -> None:
         ) from error
     write_tensors(path, densenet.state_dict())
     if record := _record_beside(source):
-        face_record(path.parent).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(record, indent=2) + "\n"
+        path.with_name(face.RECORD).write_text(text, encoding="utf-8")
     console.print(f"DenseNet from {source}")
 
 
 def _record_beside(weights: Path) -> dict[str, Any]:
     """How a DenseNet of a bundle or of a runs folder was trained; empty where nothing says so."""
-    if weights.name != _DENSENET:  # of the hub: files of the same name say else
+    if weights.name != face.WEIGHTS:  # of the hub: files of the same name say else
         return {}
-    if (path := face_record(weights.parent)).exists():
+    if (path := weights.with_name(face.RECORD)).exists():
         return cast(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
     record = read_training_record(weights.parent)
     return {} if record is None else record.encoders.get("face", {})

@@ -34,6 +34,11 @@ from training.learning.checkpoint import load_checkpoint, save_checkpoint, write
 from training.progress import console, progress_bar
 from training.script import Job, run_script, script_parser
 
+WEIGHTS = "face.safetensors"
+"""Name of the file, here and in a bundle."""
+RECORD = "face.json"
+"""Beside it: dev figure and settings of the training."""
+
 
 @dataclass(frozen=True)
 class FaceTraining:
@@ -137,13 +142,13 @@ def _save_best(
     model: nn.Module, out: Path, accuracy: float, epoch: int, options: FaceTraining
 ) -> None:
     tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
-    write_tensors(out / "face.safetensors", tensors)
+    write_tensors(out / WEIGHTS, tensors)
     figures = {
         "dev_ferplus_accuracy": accuracy,
         "epoch": epoch + 1,
         "settings": dataclasses.asdict(options),
     }
-    (out / "face.json").write_text(json.dumps(figures, indent=2) + "\n")
+    (out / RECORD).write_text(json.dumps(figures, indent=2) + "\n")
 
 
 def train(data: Path, spec: VideoSpec, options: FaceTraining, out: Path) -> float:
@@ -168,7 +173,7 @@ def _run(job: Job) -> None:
     data = job.data / "fer2013" if (job.data / "fer2013").is_dir() else job.data
     out = job.runs / "face"
     best = train(data, job.spec.video, settings, out)
-    print(f"best dev FERPlus accuracy {best:.4f}; weights in {out / 'face.safetensors'}")
+    print(f"best dev FERPlus accuracy {best:.4f}; weights in {out / WEIGHTS}")
 
 
 if __name__ == "__main__":
