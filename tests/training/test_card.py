@@ -20,7 +20,7 @@ from training.calibrate import SubsetFigures, write_calibration
 from training.cards.dev_sets import NOISE, SINGLE, Evaluation, Measured, evaluations
 from training.cards.inputs import Inputs
 from training.cards.sections import PICTURES
-from training.cards.seeds import SeedFigures, read_seeds
+from training.cards.seeds import SeedFigures, read_seeds, seed_rows
 from training.evaluation.metrics import scores
 from training.evaluation.predictions import Predictions
 from training.evaluation.report import HEADLINES
@@ -221,3 +221,16 @@ def test_figures_of_seeds_are_read_from_json(tmp_path: Path) -> None:
         path.write_text(content)
         with pytest.raises(UserError, match=r"--seeds-from .*seeds\.json"):
             read_seeds(path)
+
+
+def test_seeds_of_a_face_network_have_its_own_figures(tmp_path: Path) -> None:
+    """By either rule of FERPlus, with what another seed changes."""
+    shares = {"ferplus_accuracy": 0.75, "ferplus_agreed_accuracy": 0.875}
+    run = dict.fromkeys(HEADLINES, 0.5) | shares
+    document = {"about": {"command": "x", "shared": []}, "n": 3, **run}
+    document |= {"deviation": run | {"ferplus_accuracy": 0.0625}, "runs": [run, run]}
+    path = tmp_path / "seeds.json"
+    path.write_text(json.dumps(document))
+    rows = seed_rows(read_seeds(path))
+    assert rows[-2] == ("accuracy against FERPlus's majority of 7", "75.0", "6.2", "75.0", "75.0")
+    assert rows[-1][:2] == ("accuracy by FERPlus's own rule", "87.5")

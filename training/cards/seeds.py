@@ -12,6 +12,12 @@ from stream.errors import UserError
 from training.cards.markdown import percent
 from training.evaluation.report import HEADLINES
 
+FIGURES = HEADLINES | {
+    "ferplus_accuracy": "accuracy against FERPlus's majority of 7",
+    "ferplus_agreed_accuracy": "accuracy by FERPlus's own rule",
+}
+"""Key in the JSON object, and wording; the last ones are of faces alone."""
+
 
 @dataclass(frozen=True)
 class SeedFigures:
@@ -22,7 +28,7 @@ class SeedFigures:
     n: int
     """Turns."""
     mean: Mapping[str, float]
-    """By key of `HEADLINES`, as the others are."""
+    """By key of `FIGURES`, as the others are."""
     deviation: Mapping[str, float] | None
     """Sample standard deviation; None of one bundle."""
     each: tuple[Mapping[str, float], ...]
@@ -39,13 +45,14 @@ def read_seeds(path: Path) -> SeedFigures:
     """
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))
+        keys = [key for key in FIGURES if key in HEADLINES or key in document]
         deviation = document["deviation"]
         return SeedFigures(
             str(document["about"]["command"]),
             int(document["n"]),
-            _headlines(document),
-            None if deviation is None else _headlines(deviation),
-            tuple(_headlines(run) for run in document["runs"]),
+            _figures(document, keys),
+            None if deviation is None else _figures(deviation, keys),
+            tuple(_figures(run, keys) for run in document["runs"]),
             tuple(map(str, document["about"]["shared"])),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -58,12 +65,12 @@ def read_seeds(path: Path) -> SeedFigures:
 def seed_rows(found: SeedFigures) -> list[Sequence[str]]:
     """A row of each figure: mean, deviation, and every seed, in percent."""
     rows: list[Sequence[str]] = []
-    for key, wording in HEADLINES.items():
+    for key in found.mean:
         spread = "" if found.deviation is None else percent(found.deviation[key])
         each = [percent(one[key]) for one in found.each]
-        rows.append((wording, percent(found.mean[key]), spread, *each))
+        rows.append((FIGURES[key], percent(found.mean[key]), spread, *each))
     return rows
 
 
-def _headlines(values: Mapping[str, Any]) -> dict[str, float]:
-    return {key: float(values[key]) for key in HEADLINES}
+def _figures(values: Mapping[str, Any], keys: Sequence[str]) -> dict[str, float]:
+    return {key: float(values[key]) for key in keys}

@@ -59,7 +59,7 @@ def print_table(
         console: Where.
         extra: More entries.
         intervals: Of the figures, where they are known.
-        deviation: Of the figures over several runs.
+        deviation: Of the figures, and of shares among the entries, over several runs.
     """
     console.print(_class_table(scores, intervals))
     console.print(_headline_table(scores, extra or {}, intervals, deviation))
@@ -137,7 +137,9 @@ def _headline_table(
         table.add_row(wording, _percent(getattr(scores, key)), *ends, *spread)
     for key, value in extra.items():
         shown = _percent(value) if isinstance(value, float) else str(value)
-        table.add_row(key.replace("_", " "), shown)
+        ends = [""] * bool(intervals)
+        spread = [_percent(deviation[key])] if deviation and key in deviation else []
+        table.add_row(key.replace("_", " "), shown, *ends, *spread)
     return table
 
 

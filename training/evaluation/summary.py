@@ -38,7 +38,7 @@ class Summary:
     mean: Scores
     """Each figure is the mean over runs; the confusion is their sum."""
     deviation: Mapping[str, float] | None
-    """Sample standard deviation of `FIGURES` over runs; None for one run."""
+    """Sample standard deviation of `FIGURES` and of shares in `extra`; None for one run."""
     intervals: Intervals | None
     """Of the mean, over dialogues; None for fewer than two dialogues."""
     extra: Extra
@@ -60,13 +60,14 @@ def summarise(runs: Sequence[Run]) -> Summary:
     """
     predictions = [run.scored.predictions for run in runs]
     scores = [one.scores() for one in predictions]
+    extras = [run.scored.extra for run in runs]
     several = len(runs) > 1
     return Summary(
         runs=tuple(runs),
         mean=mean_scores(scores),
-        deviation=deviation(scores) if several else None,
+        deviation=deviation(scores) | _extra_deviation(extras) if several else None,
         intervals=interval(predictions) if predictions[0].dialogue_count > 1 else None,
-        extra=_mean_extra([run.scored.extra for run in runs]),
+        extra=_mean_extra(extras),
         by_gender=_by_gender(runs),
     )
 
@@ -130,6 +131,7 @@ def _run_json(run: Run) -> dict[str, Any]:
         "bundle": run.bundle,
         "sha256": run.sha256,
         **{name: getattr(scores, name) for name in FIGURES},
+        **_shares(run.scored.extra),
         "training": asdict(run.training) if run.training else None,
     }
 
@@ -142,11 +144,24 @@ def _intervals_json(intervals: Intervals) -> dict[str, Any]:
 
 
 def _mean_extra(extras: Sequence[Extra]) -> Extra:
-    """Counts are the same in all runs; shares are averaged."""
-    merged: Extra = {}
-    for name, value in extras[0].items():
-        if isinstance(value, float):
-            merged[name] = float(np.mean([float(one[name]) for one in extras]))
-        else:
-            merged[name] = value
-    return merged
+    """Counts are the same in all runs; shares are averaged, where all runs have them."""
+    means = {name: float(np.mean(values)) for name, values in _shares_of_all(extras).items()}
+    return {
+        name: means.get(name, value)
+        for name, value in extras[0].items()
+        if name in means or not isinstance(value, float)
+    }
+
+
+def _extra_deviation(extras: Sequence[Extra]) -> dict[str, float]:
+    return {name: float(np.std(values, ddof=1)) for name, values in _shares_of_all(extras).items()}
+
+
+def _shares_of_all(extras: Sequence[Extra]) -> dict[str, list[float]]:
+    found = [_shares(extra) for extra in extras]
+    common = [name for name in found[0] if all(name in one for one in found)]
+    return {name: [one[name] for one in found] for name in common}
+
+
+def _shares(extra: Extra) -> dict[str, float]:
+    return {name: value for name, value in extra.items() if isinstance(value, float)}

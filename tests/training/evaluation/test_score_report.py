@@ -77,7 +77,14 @@ def test_a_table_with_intervals_and_deviations(result: Scores) -> None:
         dict.fromkeys(FIGURES, Interval(0.25, 0.75)), {"joy": Interval(0.5, 0.625), "fear": None}
     )
     console = Console(file=stream, width=100)
-    print_table(result, console, {}, intervals, dict.fromkeys(FIGURES, 0.0625))
+    extra = {"ferplus_accuracy": 0.825, "left_out": 4}
+    spread = dict.fromkeys((*FIGURES, "ferplus_accuracy"), 0.0625)
+    print_table(result, console, extra, intervals, spread)
+    assert [text.strip() for text in printed(stream, "ferplus accuracy").split("│")[2:5]] == [
+        "82.5 %",
+        "",
+        "6.2 %",
+    ]
     assert "25.0 to 75.0" in printed(stream, "weighted F1")
     assert "6.2 %" in printed(stream, "weighted F1")
     assert "50.0 to 62.5" in printed(stream, "joy")
