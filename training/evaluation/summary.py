@@ -60,14 +60,14 @@ def summarise(runs: Sequence[Run]) -> Summary:
     """
     predictions = [run.scored.predictions for run in runs]
     scores = [one.scores() for one in predictions]
-    extras = [run.scored.extra for run in runs]
+    shares = _shares_of_all([run.scored.extra for run in runs])
     several = len(runs) > 1
     return Summary(
         runs=tuple(runs),
         mean=mean_scores(scores),
-        deviation=deviation(scores) | _extra_deviation(extras) if several else None,
+        deviation=deviation(scores) | _deviations(shares) if several else None,
         intervals=interval(predictions) if predictions[0].dialogue_count > 1 else None,
-        extra=_mean_extra(extras),
+        extra=_mean_extra(runs[0].scored.extra, shares),
         by_gender=_by_gender(runs),
     )
 
@@ -99,7 +99,11 @@ def mean_scores(scores: Sequence[Scores]) -> Scores:
 
 def deviation(scores: Sequence[Scores]) -> dict[str, float]:
     """Sample standard deviation of `FIGURES` over two or more runs."""
-    return {name: float(np.std([getattr(one, name) for one in scores], ddof=1)) for name in FIGURES}
+    return _deviations({name: [getattr(one, name) for one in scores] for name in FIGURES})
+
+
+def _deviations(figures: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: float(np.std(values, ddof=1)) for name, values in figures.items()}
 
 
 def summary_json(summary: Summary) -> dict[str, Any]:
@@ -143,18 +147,13 @@ def _intervals_json(intervals: Intervals) -> dict[str, Any]:
     return {name: [one.low, one.high] for name, one in intervals.figures.items()} | {"f1": f1}
 
 
-def _mean_extra(extras: Sequence[Extra]) -> Extra:
+def _mean_extra(first: Extra, shares: Mapping[str, Sequence[float]]) -> Extra:
     """Counts are the same in all runs; shares are averaged, where all runs have them."""
-    means = {name: float(np.mean(values)) for name, values in _shares_of_all(extras).items()}
     return {
-        name: means.get(name, value)
-        for name, value in extras[0].items()
-        if name in means or not isinstance(value, float)
+        name: float(np.mean(shares[name])) if name in shares else value
+        for name, value in first.items()
+        if name in shares or not isinstance(value, float)
     }
-
-
-def _extra_deviation(extras: Sequence[Extra]) -> dict[str, float]:
-    return {name: float(np.std(values, ddof=1)) for name, values in _shares_of_all(extras).items()}
 
 
 def _shares_of_all(extras: Sequence[Extra]) -> dict[str, list[float]]:
