@@ -142,9 +142,11 @@ async def serve(options: cli.ServeOptions) -> int:
                 dialogue, others = dialogues.get(room) or (new_id(), 0)
                 dialogues[room] = dialogue, others + 1
                 try:
+                    # Reads and checks weights: nobody else's media may wait for that.
+                    cutter = await asyncio.to_thread(assembly.new_cutter, source, resolve, spec)
                     await engine.attend(
                         source,
-                        assembly.new_cutter(source, resolve, spec),
+                        cutter,
                         build=assembly.event_builder(run.node, room, model, dialogue),
                         dialogue=dialogue,
                     )

@@ -21,7 +21,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from engine.compute import Compute, Outcome
+from engine.compute import HUNG_SECONDS, PART, Compute, InProgress, Outcome
 from engine.events import EmotionEvent
 from engine.giving_up import NotWanted
 from engine.outlet import Outlet
@@ -31,6 +31,7 @@ from engine.sinks import Departure, Sink
 from engine.vitals import Vitals
 from engine.worker import Place, Recognized, Worker
 from stream.cutter import Resumed, SoFar, UtteranceCutter
+from stream.errors import UserError
 from stream.media import AudioChunk, Utterance
 from stream.sources.base import MediaItem, Source
 from stream.watchdog import Watchdog
@@ -39,14 +40,19 @@ logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10.0
 """How long a sink may take to deliver what is left when everything else has ended."""
-HUNG_SECONDS = 30.0
-"""A job of the compute thread that takes longer has hung."""
+MAX_RESTARTS = 5
+"""Times that the compute is started again in ten times `HUNG_SECONDS` before it is given up."""
 WATCH_SECONDS = 1.0
 """Between two looks at whether something has hung."""
 CLOSE_SECONDS = 5.0
 """How long the job in progress may take to end when everything else has."""
 
 Build = Callable[[Recognized], EmotionEvent]
+
+_GIVEN_UP = (
+    "recognition hangs and was given up; what was said last is lost: look at the warnings above, "
+    "and start the program again"
+)
 
 
 @dataclass(frozen=True)
@@ -157,14 +163,22 @@ class Engine:
         self._outlets = [Outlet(sink, sleep, self.vitals) for sink in sinks]
         self._grace_seconds = grace_seconds
         self._hung_seconds, self._watch_seconds = hung_seconds, watch_seconds
-        # Restarts that are five hangs apart must count as often, too.
-        self._watchdog = Watchdog(clock, per_seconds=max(60.0, 10 * hung_seconds))
+        self._watchdog = Watchdog(
+            clock,
+            max_restarts=MAX_RESTARTS if make_worker else 0,
+            # Restarts that are five hangs apart must count as often, too.
+            per_seconds=max(60.0, 10 * hung_seconds),
+        )
+        self._restarting: asyncio.Task[None] | None = None
+        self._given_up = asyncio.Event()
         self._seats: dict[str, _Seat] = {}
         self._numbers = itertools.count(1)
 
     async def __aenter__(self) -> Engine:
         """Begin to compute and to deliver."""
-        self._compute = Compute(self._worker, self._done, self._clock)
+        self._compute = Compute(
+            self._worker, self._done, self._clock, self._watchdog, self._hung_seconds
+        )
         self._deliveries = [asyncio.create_task(outlet.deliver()) for outlet in self._outlets]
         self._watching = asyncio.create_task(self._watch())
         for kind in ("frames", "utterances", "partials"):
@@ -177,7 +191,9 @@ class Engine:
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Deliver what is left; after a failure, at once."""
         self._compute.close()
-        self._watching.cancel()
+        watching = [task for task in (self._watching, self._restarting) if task is not None]
+        for task in watching:
+            task.cancel()
         for outlet in self._outlets:
             outlet.outbox.close()
         late: set[asyncio.Task[None]] = set(self._deliveries)
@@ -185,7 +201,7 @@ class Engine:
             _, late = await asyncio.wait(self._deliveries, timeout=self._grace_seconds)
         for delivery in late:
             delivery.cancel()
-        await asyncio.gather(self._watching, *self._deliveries, return_exceptions=True)
+        await asyncio.gather(*watching, *self._deliveries, return_exceptions=True)
         if error is None and not await asyncio.to_thread(self._compute.wait, CLOSE_SECONDS):
             logger.warning("what is being computed does not end")
 
@@ -210,18 +226,13 @@ class Engine:
         seat = _Seat(key, source, cutter, build)
         self._seats[key] = seat
         self._compute.join(Place(key, dialogue), lossless=not source.live)
-        failure: Exception | None = None
         try:
-            try:
-                async for item in source:
-                    await self._take(seat, item)
-            except Exception as error:
-                failure = error
-                self.vitals.failure("source")
-            await self._queue(seat, cutter.flush())
+            failure = await self._read(seat)
         finally:
             self._compute.leave(key)
-        await seat.left.wait()
+        if not await self._either(seat.left):
+            failure = UserError(_GIVEN_UP)
+            self._abandon(seat)
         return RunSummary(
             utterances=seat.recognized,
             failed=seat.failed,
@@ -232,6 +243,40 @@ class Engine:
             first_event_at=seat.first_event_at,
             failure=failure,
         )
+
+    async def _read(self, seat: _Seat) -> Exception | None:
+        """Read a source to its end; returns what broke it, if anything did."""
+        failure: Exception | None = None
+        try:
+            async for item in seat.source:
+                await self._take(seat, item)
+        except Exception as error:
+            failure = error
+            self.vitals.failure("source")
+        try:
+            await self._queue(seat, seat.cutter.flush())
+        except Exception as error:
+            failure = failure or error
+        return failure
+
+    async def _either(self, event: asyncio.Event) -> bool:
+        """Wait for an event, as long as it may still come; False where the compute is given up."""
+        waiting = [asyncio.create_task(one.wait()) for one in (event, self._given_up)]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        return event.is_set()
+
+    def _abandon(self, seat: _Seat) -> None:
+        """Let somebody go though the compute, which was given up, will never do so."""
+        lost = self._compute.abandon(seat.key)
+        seat.failed += lost
+        for _ in range(lost):
+            self.vitals.failure("utterance")
+        if self._seats.pop(seat.key, None) is not None:
+            self._left(seat)
 
     async def _take(self, seat: _Seat, item: MediaItem) -> None:
         sound = isinstance(item, AudioChunk)
@@ -262,7 +307,8 @@ class Engine:
     async def _room(self, seat: _Seat) -> None:
         while not seat.source.live and self._compute.is_full(seat.key):
             seat.room.clear()
-            await seat.room.wait()
+            if not await self._either(seat.room):
+                raise UserError(_GIVEN_UP)
 
     def _explained(self, seat: _Seat, utterance: Utterance) -> Utterance:
         """With the reasons why its media is worse than it could be."""
@@ -302,7 +348,7 @@ class Engine:
         if job.final:
             seat.dropped += job.lost_utterances
             seat.ended_id = utterance.id
-            spoken_at = seat.spoken_at.pop(utterance.id, None)
+            spoken_at = seat.take_spoken_at(utterance.id)
         old = not job.final and (seat.ended_id == utterance.id or (job.paused and seat.paused))
         for position, recognized in enumerate(outcome.results):
             if old and not recognized.final:
@@ -365,32 +411,51 @@ class Engine:
         logger.debug("because of", exc_info=error)
 
     async def _watch(self) -> None:
-        """Restart the compute where a job has hung, at most five times in ten such whiles."""
-        watched: float | None = None
+        """See to it that the compute goes on, as long as the engine runs."""
         while True:
             await asyncio.sleep(self._watch_seconds)
-            self.vitals.waiting(self._compute.waiting_since())
-            busy = self._compute.busy_since
-            if busy != watched:
-                if watched is not None:
-                    self._watchdog.beat("compute")
-                    self._watchdog.end("compute")
-                if busy is not None:
-                    self._watchdog.start("compute", self._hung_seconds)
-                watched = busy
-            for verdict in self._watchdog.check(self._clock()):
-                if verdict.action == "restart" and self._make_worker is not None:
-                    logger.warning(
-                        "inference has hung for %.0f s: starting it again", verdict.silent_seconds
-                    )
-                    self.vitals.restart("compute")
-                    self._compute.restart(await asyncio.to_thread(self._make_worker))
-                    watched = None
-                elif verdict.action == "recovered":
-                    self.vitals.recovered("compute")
-                else:
-                    logger.error("inference has hung, and is not started again any more")
-                    self.vitals.gave_up("compute")
+            try:
+                self._check_compute()
+            except Exception:  # what watches must not end in silence
+                logger.exception("the compute could not be looked after just now")
+
+    def _check_compute(self) -> None:
+        """Restart the compute where it has hung, at most `MAX_RESTARTS` times in a while."""
+        self.vitals.waiting(self._compute.waiting_since())
+        for verdict in self._watchdog.check(self._clock()):
+            if verdict.action == "restart":
+                self._restart(verdict.silent_seconds)
+            elif verdict.action == "give_up":
+                logger.error("recognition has hung, and is not started again any more")
+                self.vitals.gave_up(PART)
+                self._given_up.set()
+            else:
+                logger.warning("recognition goes on after all")
+                self.vitals.recovered(PART)
+                self._given_up.clear()
+
+    def _restart(self, silent_seconds: float) -> None:
+        hung = self._compute.in_progress
+        if hung is None or self._clock() - hung.began < self._hung_seconds:
+            return  # it has ended since the verdict
+        if self._restarting is not None and not self._restarting.done():
+            return  # the worker is still being made
+        logger.warning("recognition has hung for %.0f s: starting it again", silent_seconds)
+        self._restarting = asyncio.create_task(self._replace_worker(hung))
+
+    async def _replace_worker(self, hung: InProgress) -> None:
+        """Make another worker, which takes a while, and go on with it if that is still needed."""
+        assert self._make_worker is not None
+        try:
+            worker = await asyncio.to_thread(self._make_worker)
+        except Exception as error:
+            self.vitals.failure(PART)
+            logger.error("recognition cannot be started again now: %s", error or repr(error))
+            return
+        if self._compute.restart(worker, hung):
+            self.vitals.restart(PART)
+        else:
+            logger.warning("recognition goes on after all, and was not started again")
 
 
 def _with_losses(recognized: Recognized, job: Recognize) -> Recognized:
@@ -419,8 +484,9 @@ class _Seat:
     build: Build
     rate: FrameRate = field(default_factory=FrameRate)
     room: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when something of theirs was done, so that there may be room for more."""
     left: asyncio.Event = field(default_factory=asyncio.Event)
-    """Whether they have just fallen silent."""
+    """Set when the compute has let them go."""
     paused: bool = False
     """Whether there is a pause in the open utterance."""
     ended_id: str = ""
@@ -428,9 +494,17 @@ class _Seat:
     known_as: set[Departure] = field(default_factory=set)
     """Who is gone when they leave: several, where several people share an input."""
     spoken_at: dict[str, float] = field(default_factory=dict)
-    """By utterance, when its last voiced sample arrived."""
+    """By utterance, in order, when its last voiced sample arrived."""
     recognized: int = 0
     failed: int = 0
     dropped: int = 0
     media_seconds: float = 0.0
     first_event_at: float | None = None
+
+    def take_spoken_at(self, utterance: str) -> float | None:
+        """When an utterance ended; it and those before it, which were dropped, are forgotten."""
+        for known in list(self.spoken_at) if utterance in self.spoken_at else ():
+            found = self.spoken_at.pop(known)
+            if known == utterance:
+                return found
+        return None

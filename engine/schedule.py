@@ -2,11 +2,17 @@
 
 In this order:
 
-1. an utterance that has ended, of whoever was served longest ago;
-2. one that may have ended, since there is a pause: its result is then there when it has;
-3. pictures and windows of sound, first come first served. Pictures of several participants
+1. somebody who leaves and has no ended utterance left is forgotten. That takes no time, and it
+   waits for nobody: what else of theirs waits belongs to no utterance, and goes with them;
+2. an utterance that has ended, of whoever was served longest ago;
+3. an utterance that may have ended, since there is a pause: its result is then there when it has;
+4. pictures and windows of sound, first come first served. Pictures of several participants
    are looked at together, one of each in turn, so that nobody's are left;
-4. news of an utterance that goes on, half a second behind what came as early.
+5. news of an utterance that goes on, half a second behind what came as early.
+
+Nothing of one kind waits for ever behind another kind: a live participant has at most
+`MAX_UTTERANCES` ended utterances and one that may have ended, and makes them no faster than they
+speak. Where all of them together are more than the thread can do, the oldest are dropped.
 
 When a live participant's pictures come faster than they are looked at, the oldest go; so do
 ended utterances, later. A window of sound that goes is no loss: it is computed at the end.
@@ -123,12 +129,17 @@ class Schedule:
         self._seats[key] = _Seat(lossless)
 
     def leave(self, key: Key) -> None:
-        """Somebody leaves, after what waits of them is done."""
+        """Somebody leaves, after their utterances that have ended are recognised."""
         self._seats[key].leaving = True
 
-    def discard(self, key: Key) -> None:
-        """Drop somebody with all that waits of them."""
-        self._seats.pop(key, None)
+    def discard(self, key: Key) -> int:
+        """Drop somebody with all that waits of them.
+
+        Returns:
+            How many of their utterances had ended and are now lost.
+        """
+        seat = self._seats.pop(key, None)
+        return len(seat.ended) if seat else 0
 
     def put(self, key: Key, item: Work | Utterance, now: float) -> None:
         """Let work wait.
@@ -216,6 +227,8 @@ class Schedule:
 
     def take(self, now: float) -> Job | None:
         """The next thing to do; None where nothing waits, or only a few young pictures."""
+        if (leave := self._take_leave()) is not None:
+            return leave
         ended = [key for key, seat in self._seats.items() if seat.ended]
         if ended:
             return self._finish(min(ended, key=lambda key: self._seats[key].served), now)
@@ -226,7 +239,7 @@ class Schedule:
         ]
         if tried:
             return self._try(min(tried)[1])
-        return self._take_piece(now) or self._take_leave()
+        return self._take_piece(now)
 
     def _take_piece(self, now: float) -> Job | None:
         """Pictures, a window of sound or news, first come first served.
@@ -239,7 +252,7 @@ class Schedule:
         enough = self.depth("frames") >= WORTHWHILE
         for key, seat in self._seats.items():
             late = seat.pictures and now - seat.pictures[0][0] >= PATIENCE
-            if seat.pictures and (enough or late or seat.leaving):
+            if seat.pictures and (enough or late):
                 waiting.append((seat.pictures[0][0], 0, key))
             if seat.windows:
                 waiting.append((seat.windows[0][0], 1, key))
@@ -254,7 +267,7 @@ class Schedule:
 
     def _take_leave(self) -> Leave | None:
         for key, seat in self._seats.items():
-            if seat.leaving:  # with nothing left
+            if seat.leaving and not seat.ended:
                 self.discard(key)
                 return Leave(key)
         return None

@@ -93,6 +93,13 @@ class Transcripts:
         with self._lock:
             self._give_up(_stretch(utterance))
 
+    def close(self) -> None:
+        """Recognise no more words, and let the thread end; what waits is cancelled."""
+        with self._lock:
+            for stretch in list(self._known):
+                self._give_up(stretch)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
     def _begin(self, utterance: Utterance) -> Future[Transcript]:
         stretch = _stretch(utterance)
         if stretch not in self._known:

@@ -49,7 +49,7 @@ STAGES = (
     "total",
 )
 DROPS = ("frames", "audio", "utterances", "partials", "events", "speculations")
-FAILURES = ("utterance", "frame", "sink", "source", "asr", "behaviour", "partial")
+FAILURES = ("utterance", "frame", "sink", "source", "asr", "behaviour", "partial", "compute")
 PARTS = ("source", "decoder", "compute", "sink")
 QUEUES = ("capture", "utterances", "frames", "partials", "outbox")
 OTHER = "other"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -92,7 +92,6 @@ class Recognized:
 class _Dialogue:
     history: list[Turn] = field(default_factory=list)
     turns: int = 0
-    keys: set[str] = field(default_factory=set)
 
 
 class Worker:
@@ -164,7 +163,6 @@ class Worker:
             NotWanted: Raised by `check`.
         """
         dialogue = self._dialogues[place.dialogue]
-        dialogue.keys.add(place.key)
         tried = self._tried.pop(place.key, None)
         recognized = None
         try:
@@ -188,15 +186,29 @@ class Worker:
         known.history = self._recognizer.settle(known.history, dialogue)
 
     def leave(self, place: Place) -> None:
-        """Forget a participant, and a dialogue that nobody is left in."""
+        """Forget a participant. Whether others are in the dialogue, only `Compute` knows."""
         self._tried.pop(place.key, None)
         if self._perception is not None:
             self._perception.forget(place.key)
-        dialogue = self._dialogues[place.dialogue]
-        dialogue.keys.discard(place.key)
-        if not dialogue.keys:
-            del self._dialogues[place.dialogue]
-            self._recognizer.forget(place.dialogue)
+
+    def end(self, dialogue: str) -> None:
+        """Forget a dialogue that nobody takes part in any more."""
+        self._dialogues.pop(dialogue, None)
+        self._recognizer.forget(dialogue)
+
+    def take_over(self, other: Worker, dialogues: Collection[str]) -> None:
+        """Go on with dialogues of a worker that has hung, turn for turn.
+
+        What that worker had seen of people, and what is usual for them, is learned anew.
+        """
+        for name, known in dict(other._dialogues).items():
+            if name in dialogues:
+                self._dialogues[name] = _Dialogue(list(known.history), known.turns)
+
+    def close(self) -> None:
+        """Recognise no more words; harmless when it was done before, from any thread."""
+        if self._transcripts is not None:
+            self._transcripts.close()
 
     def _recognize(
         self, place: Place, utterance: Utterance, dialogue: _Dialogue, check: Check

@@ -494,20 +494,21 @@ async def test_one_who_breaks_off_disturbs_nobody() -> None:
 
 
 async def test_an_inference_that_hangs_is_given_up_and_the_next_go_on() -> None:
-    """Another worker on another thread takes over; its dialogue begins anew."""
-    gate, memory = threading.Event(), Memory()
+    """Another worker on another thread takes over."""
+    gate, made, memory = threading.Event(), list[Worker](), Memory()
     hangs, works = Rule(gate=gate), Rule()
     vitals = Vitals()
-    talk = Talk("a", [(1.0, 2.0), (5.0, 6.0)], 9.0, lambda time: time < 2.9 or gate.is_set())
+    talk = Talk("a", [(1.0, 2.0), (5.0, 6.0)], 9.0, lambda time: time < 2.9 or bool(made))
     async with live.Engine(
         Worker(hangs),
         [memory],
-        make_worker=lambda: gate.set() or Worker(works),  # type: ignore[func-returns-value]
+        make_worker=lambda: made.append(Worker(works)) or made[-1],  # type: ignore[func-returns-value]
         vitals=vitals,
         hung_seconds=0.2,
         watch_seconds=0.02,
     ) as engine:
         summary = await engine.attend(talk, cutter_of(talk), build=build)
-    assert len(hangs.starts) == 1
+    gate.set()
+    assert (len(hangs.starts), len(made)) == (1, 1)
     assert summary.utterances >= 1
     assert b'bemerc_restarts_total{part="compute"} 1.0' in vitals.exposition()

@@ -112,7 +112,7 @@ def test_pictures_of_several_are_looked_at_together() -> None:
 
 
 def test_a_picture_waits_for_company() -> None:
-    """For a little while, or until there are enough; who leaves does not wait."""
+    """For a little while, or until there are enough."""
     line = schedule("a", "b")
     line.put("a", frame(0.0), 10.0)
     assert line.take(10.0) is None
@@ -120,10 +120,25 @@ def test_a_picture_waits_for_company() -> None:
     for number in range(WORTHWHILE):
         line.put("b", frame(number), 20.0)
         assert isinstance(line.take(20.0), Look) == (number == WORTHWHILE - 1)
-    line.put("a", frame(1.0), 30.0)
-    line.leave("a")
-    assert isinstance(line.take(30.0), Look)
-    assert isinstance(line.take(30.0), Leave)
+
+
+def test_who_leaves_waits_for_nobody_elses_work() -> None:
+    """Whatever comes of others all the time: ended utterances, pauses, pictures, sound, news."""
+    others: list[Work | Utterance] = [
+        said(1),
+        so_far(paused=True),
+        frame(0.0),
+        window(),
+        so_far(paused=False),
+    ]
+    for item in others:
+        line = schedule("a", "b")
+        line.put("a", frame(1.0), 30.0)
+        for _ in range(WORTHWHILE):
+            line.put("b", item, 30.0)
+        line.leave("a")
+        assert isinstance(line.take(30.0), Leave)
+        assert line.depth("frames") in (0, WORTHWHILE)
 
 
 def test_the_oldest_pictures_of_a_camera_go_first() -> None:

@@ -117,9 +117,11 @@ def test_dialogues_do_not_mix() -> None:
     finish(worker, utterance(2, "b"))
     worker.leave(A)
     worker.leave(other)
+    worker.end("other")
     assert listener.forgotten == ["other"]
     assert finish(worker, utterance(3, "b")).turn == 2
     worker.leave(B)
+    worker.end("talk")
     assert listener.forgotten == ["other", "talk"]
 
 
