@@ -184,7 +184,7 @@ class Engine:
         for kind in ("frames", "utterances", "partials"):
             self.vitals.queue(kind, functools.partial(self._compute.depth, kind))
         for outlet in self._outlets:
-            self.vitals.queue(f"outbox:{outlet.sink.name}", outlet.outbox.__len__)
+            self.vitals.queue(f"outbox:{outlet.sink.name}", outlet.__len__)
         self.vitals.participants(lambda: len(self._seats))
         return self
 
@@ -195,7 +195,7 @@ class Engine:
         for task in watching:
             task.cancel()
         for outlet in self._outlets:
-            outlet.outbox.close()
+            outlet.close()
         late: set[asyncio.Task[None]] = set(self._deliveries)
         if error is None and self._deliveries:
             _, late = await asyncio.wait(self._deliveries, timeout=self._grace_seconds)
@@ -395,14 +395,14 @@ class Engine:
         seat.known_as.add(Departure(event.source, event.participant))
         for outlet in self._outlets:
             if final or outlet.sink.takes_partials:
-                outlet.outbox.put(event)
+                outlet.put(event)
 
     def _left(self, seat: _Seat) -> None:
         """Tell the sinks who is gone, but for those who have come back under another key."""
         back = set[Departure]().union(*(other.known_as for other in self._seats.values()))
         for departure in sorted(seat.known_as - back):
             for outlet in self._outlets:
-                outlet.outbox.put(departure)
+                outlet.put(departure)
 
     def _failed(self, seat: _Seat, utterance: Utterance, error: Exception, *, final: bool) -> None:
         self.vitals.failure("utterance" if final else "partial")

@@ -23,6 +23,8 @@ from rich.table import Table
 from engine.events import EmotionEvent
 from stream.errors import UserError
 
+TOTAL = "total"
+"""From the end of speech to the event, as the live engine measures it."""
 TOGETHER = "together"
 WAITING = "queue"
 """The stage that is no work."""
@@ -61,12 +63,15 @@ def latencies(events: Sequence[EmotionEvent]) -> list[StageLatency]:
     """Each stage in the order of its first occurrence, then all together."""
     times: dict[str, list[float]] = {}
     for event in events:
-        work = {stage: ms for stage, ms in event.latency_ms.items() if stage != WAITING}
+        work = {
+            stage: ms for stage, ms in event.latency_ms.items() if stage not in (WAITING, TOTAL)
+        }
         for stage, milliseconds in work.items():
             times.setdefault(stage, []).append(milliseconds)
-    times[TOGETHER] = [
-        sum(ms for stage, ms in event.latency_ms.items() if stage != WAITING) for event in events
-    ]
+        # Live, stages run beside each other: their sum is more than anybody waited.
+        together = event.latency_ms.get(TOTAL, sum(work.values()))
+        times.setdefault(TOGETHER, []).append(together)
+    times[TOGETHER] = times.pop(TOGETHER)
     return [
         StageLatency(stage, len(found), *map(float, np.percentile(found, (50, 95))))
         for stage, found in times.items()

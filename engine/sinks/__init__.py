@@ -9,11 +9,21 @@ from engine.events import EmotionEvent
 from engine.sinks.broker import embedded_broker
 from engine.sinks.console import ConsoleSink
 from engine.sinks.departure import Departure
+from engine.sinks.gone import SinkGoneError
 from engine.sinks.jsonl import JsonlSink
 from engine.sinks.mqtt import MqttSink
 from engine.sinks.watch import watch
 
-__all__ = ["ConsoleSink", "Departure", "JsonlSink", "MqttSink", "Sink", "embedded_broker", "watch"]
+__all__ = [
+    "ConsoleSink",
+    "Departure",
+    "JsonlSink",
+    "MqttSink",
+    "Sink",
+    "SinkGoneError",
+    "embedded_broker",
+    "watch",
+]
 
 
 class Sink(Protocol):
@@ -36,11 +46,17 @@ class Sink(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Deliver what waits, and close it."""
+        """Close it."""
         ...
 
     async def publish(self, event: EmotionEvent) -> None:
-        """Take one event; an exception means that it was not taken and may be given again."""
+        """Take one event; an exception means that it was not taken and may be given again.
+
+        Returns when the event is where others can read it: nothing else counts what is lost.
+
+        Raises:
+            SinkGoneError: Nobody will ever read it, so nothing is to be given any more.
+        """
         ...
 
     async def leave(self, departure: Departure) -> None:

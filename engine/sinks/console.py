@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections import deque
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -14,7 +17,10 @@ from rich.text import Text
 from engine.events import EmotionEvent
 from engine.sinks import wording
 from engine.sinks.departure import Departure
+from engine.sinks.gone import SinkGoneError
 
+NARROW = 60
+"""Columns of a terminal below which a table holds nothing that can be read."""
 BAR_CELLS = 10
 WIDE = 100
 """Columns of a terminal from which there is room for the bar and the latency."""
@@ -24,8 +30,16 @@ FRAME_LINES = 6
 """Lines of the terminal that the table's title, head and borders need."""
 
 
+class Terminal(Console):
+    """Rich's console, but for what it does when nobody reads it: it ends the whole program."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Say so instead."""
+        raise SinkGoneError("nobody reads it any more")
+
+
 class ConsoleSink:
-    """A live table on a terminal; one plain line per utterance anywhere else.
+    """A live table on a terminal that can redraw it; one plain line per utterance anywhere else.
 
     Utterances that go on are the last rows of the table, pale until they have ended. Rows that
     no longer fit into the table scroll away above it as plain lines.
@@ -37,7 +51,8 @@ class ConsoleSink:
     name = "console"
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console()
+        self._console = console or Terminal()
+        self._redraws = _redraws(self._console)
         rows = max(3, self._console.height - FRAME_LINES)
         self._recent: deque[EmotionEvent] = deque(maxlen=rows)
         self._going_on: dict[tuple[str, str], EmotionEvent] = {}  # by source and participant
@@ -46,11 +61,11 @@ class ConsoleSink:
     @property
     def takes_partials(self) -> bool:
         """On a terminal, where they can be replaced."""
-        return self._console.is_terminal
+        return self._redraws
 
     async def __aenter__(self) -> Self:
         """Open the table."""
-        if self._console.is_terminal:
+        if self._redraws:
             self._live = Live(self._table(), console=self._console, auto_refresh=False)
             self._live.start(refresh=True)
         return self
@@ -63,11 +78,20 @@ class ConsoleSink:
     ) -> None:
         """Leave the table on the screen as it is."""
         if self._live is not None:
-            self._live.stop()
+            with contextlib.suppress(OSError, SinkGoneError):  # nobody looks at it any more
+                self._live.stop()
             self._live = None
 
     async def publish(self, event: EmotionEvent) -> None:
-        """Show the event."""
+        """Show the event.
+
+        Raises:
+            SinkGoneError: The terminal or the pipe was closed.
+        """
+        with _writing():
+            self._show(event)
+
+    def _show(self, event: EmotionEvent) -> None:
         who = event.source, event.participant
         if event.partial:
             self._going_on[who] = event
@@ -87,7 +111,8 @@ class ConsoleSink:
         """What somebody was saying when they left is not waited for."""
         gone = self._going_on.pop((departure.source, departure.participant), None)
         if gone is not None and self._live is not None:
-            self._live.update(self._table(), refresh=True)
+            with _writing():
+                self._live.update(self._table(), refresh=True)
 
     def _table(self) -> Table:
         table = Table(title="Emotion expressed, per utterance", expand=True)
@@ -108,6 +133,23 @@ class ConsoleSink:
             texts = (Text(_encodable(self._console, cell)) for cell in cells)
             table.add_row(*texts, style="dim" if event.partial else "")
         return table
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SinkGoneError.of(error) or error from error
+
+
+def _redraws(console: Console) -> bool:
+    """Whether a table that is drawn again and again can be read there."""
+    if not console.is_terminal or console.width < NARROW:
+        return False
+    # A terminal that does not say what it can do is taken at the least; Windows never says.
+    unnamed = os.name == "posix" and not os.environ.get("TERM")
+    return not (console.is_dumb_terminal or unnamed)
 
 
 def _cells(event: EmotionEvent, wide: bool) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
+import os
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import Self
 
 from engine.events import EmotionEvent
 from engine.sinks.departure import Departure
+from engine.sinks.gone import SinkGoneError
 from stream.errors import UserError
 
 
@@ -25,6 +27,8 @@ class JsonlSink:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._begun = b""
+        """What a slow reader of a pipe has not taken yet of an event."""
 
     async def __aenter__(self) -> Self:
         """Open the file.
@@ -34,11 +38,13 @@ class JsonlSink:
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = FileIO(self._path, "ab")
+            self._file = _open(self._path)
             if _ends_within_a_line(self._path):
                 self._file.write(b"\n")
         except OSError as error:
             reason = error.strerror or str(error)
+            if error.errno == errno.ENXIO and self._path.is_fifo():
+                reason = "nobody reads this pipe yet: start its reader first"
             raise UserError(
                 f"cannot write events to {self._path} ({reason}); choose another file with --jsonl"
             ) from None
@@ -57,21 +63,39 @@ class JsonlSink:
         """Write the event; when that fails half-way, take the half back, so it can be retried.
 
         Raises:
-            OSError: If the disk is full, for example.
+            SinkGoneError: It is a pipe, and its reader has gone.
+            OSError: If the disk is full, for example, or the reader of a pipe too slow.
         """
-        rest = memoryview(event.dumps().encode() + b"\n")
+        rest = memoryview(self._begun or event.dumps().encode() + b"\n")
         written = 0
         try:
             while written < len(rest):
-                written += self._file.write(rest[written:]) or 0
+                count = self._file.write(rest[written:])
+                if not count:
+                    raise BlockingIOError(errno.EAGAIN, "whoever reads it is too slow")
+                written += count
+        except OSError as error:
+            self._take_back(bytes(rest[written:]), written)
+            raise SinkGoneError.of(error) or error from error
+        self._begun = b""
+
+    def _take_back(self, rest: bytes, written: int) -> None:
+        """Half an event is in the file: cut it off, or go on with it where it is a pipe."""
+        if not written:
+            return
+        try:
+            self._file.truncate(self._path.stat().st_size - written)
         except OSError:
-            if written:
-                with contextlib.suppress(OSError):  # a pipe cannot take it back
-                    self._file.truncate(self._path.stat().st_size - written)
-            raise
+            self._begun = rest
 
     async def leave(self, departure: Departure) -> None:
         """Nothing is kept of anybody but their events."""
+
+
+def _open(path: Path) -> FileIO:
+    """Open a file to append to; a pipe without a reader, which would be waited for, is an error."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+    return FileIO(os.open(path, flags, 0o666), "ab")
 
 
 def _ends_within_a_line(path: Path) -> bool:

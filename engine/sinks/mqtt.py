@@ -1,8 +1,8 @@
 """Publish events over MQTT, through broken connections.
 
-`publish` only puts the event into a bounded outbox; one task holds the connection,
-announces the node, and delivers. An event leaves the outbox when the broker has
-acknowledged it, so a lost connection can deliver it twice but under the same id.
+One task holds the connection and announces the node. `publish` returns when the broker has
+acknowledged the event, however many connections that takes; so a lost connection can deliver an
+event twice, but under the same id. What waits meanwhile waits in the engine's outlet.
 """
 
 from __future__ import annotations
@@ -29,14 +29,12 @@ from engine.sinks.connection import (
     while_connected,
 )
 from engine.sinks.departure import Departure
-from engine.sinks.outbox import Outbox
 from engine.sinks.topics import Topics
 
 logger = logging.getLogger(__name__)
 
-OUTBOX_LIMIT = 1_000
-DRAIN_SECONDS = 5.0
-HASTE_SECONDS = 1.0
+GOODBYE_SECONDS = 1.0
+"""How long leaving waits for the broker to take the goodbye."""
 ABSTAINED = "unknown"
 """The state of a participant after an abstention: nothing to go by, or too little."""
 
@@ -51,9 +49,8 @@ class MqttSink:
         model: Goes into the retained `info`.
         version: Of the program; goes into `info`.
         labels: Of the model; goes into `info`.
-        outbox_limit: Events kept at most while the broker is away.
         connect_seconds: How long each request to the broker may take.
-        drain_seconds: How long leaving waits for undelivered events.
+        goodbye_seconds: See `GOODBYE_SECONDS`.
         sleep: Waits before another attempt to connect.
     """
 
@@ -69,9 +66,8 @@ class MqttSink:
         model: ModelInfo,
         version: str,
         labels: Sequence[str],
-        outbox_limit: int = OUTBOX_LIMIT,
         connect_seconds: float = CONNECT_SECONDS,
-        drain_seconds: float = DRAIN_SECONDS,
+        goodbye_seconds: float = GOODBYE_SECONDS,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self.address = BrokerAddress.parse(url)
@@ -79,24 +75,16 @@ class MqttSink:
         self._info = json.dumps(
             {"version": version, "labels": list(labels), "model": asdict(model)}
         )
-        self._outbox: Outbox[EmotionEvent | Departure] = Outbox(outbox_limit)
         self._states: dict[str, str] = {}
         self._connect_seconds = connect_seconds
-        self._drain_seconds = drain_seconds
+        self._goodbye_seconds = goodbye_seconds
         self._sleep = sleep
+        self._client: aiomqtt.Client | None = None  # while connected and announced
+        self._connected, self._broken = asyncio.Event(), asyncio.Event()
+        self._leaving = asyncio.Event()
         # One id for all connections: a broker that has not yet noticed that the last one
         # broke then sends its `offline` before our `online`, not a minute after it.
         self._identifier = f"bemerc-{uuid.uuid4().hex[:12]}"
-
-    @property
-    def dropped(self) -> int:
-        """Events given up because the broker was away for too long."""
-        return self._outbox.dropped
-
-    @property
-    def waiting(self) -> int:
-        """Events not yet acknowledged by the broker."""
-        return sum(isinstance(item, EmotionEvent) for item in self._outbox)
 
     async def __aenter__(self) -> Self:
         """Connect and announce the node.
@@ -118,20 +106,22 @@ class MqttSink:
         return self
 
     async def publish(self, event: EmotionEvent) -> None:
-        """Hand the event over for delivery; never waits for the broker."""
-        await self._put(event)
+        """Publish an event, and the label as the state; waits for a broker that is away."""
+        topics = Topics(self.topics.node, event.source)
+        if event.partial:
+            await self._publish_partial(topics, event)
+            return
+        await self._send(topics.utterance(event.participant), event.dumps())
+        state = ABSTAINED if event.emotion.abstained else event.emotion.label
+        self._states[topics.state(event.participant)] = state
+        await self._send(topics.state(event.participant), state, retain=True)
 
     async def leave(self, departure: Departure) -> None:
-        """Have the state of a participant emptied, after their last event."""
-        await self._put(departure)
-
-    async def _put(self, item: EmotionEvent | Departure) -> None:
-        if self._task.done():
-            await self._task  # a defect: say so instead of filling the outbox
-        none_dropped = not self.dropped
-        self._outbox.put(item)
-        if none_dropped and self.dropped:
-            logger.warning("MQTT: the broker is away for too long, the oldest events are dropped")
+        """Empty the state of a participant; waits for a broker that is away."""
+        state = Topics(self.topics.node, departure.source).state(departure.participant)
+        if state in self._states:
+            await self._send(state, "", retain=True)
+            del self._states[state]
 
     async def __aexit__(
         self,
@@ -139,24 +129,52 @@ class MqttSink:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Deliver what waits, say `offline`, and disconnect."""
-        self._outbox.close()
-        try:
-            await asyncio.wait({self._task}, timeout=self._drain_seconds)
-        finally:
-            await self._stop()
-        lost = self.waiting + self.dropped
-        if lost:
-            logger.warning("MQTT: %d events were not delivered to %s", lost, self.address)
+        """Take back what is retained about people, say `offline`, and disconnect."""
+        self._leaving.set()
+        if self._client is not None:
+            await asyncio.wait({self._task}, timeout=self._goodbye_seconds)
+        await self._stop()
         if not self._task.cancelled():
             self._task.result()  # a defect of the task must not end in silence
+
+    async def _publish_partial(self, topics: Topics, event: EmotionEvent) -> None:
+        """News is worth nothing later: it is not kept for a broker that is away."""
+        if self._client is not None:
+            with contextlib.suppress(aiomqtt.MqttError):
+                await self._client.publish(topics.partial(event.participant), event.dumps(), qos=0)
+
+    async def _send(self, topic: str, payload: str, *, retain: bool = False) -> None:
+        """Publish until the broker has acknowledged it."""
+        while True:
+            client = await self._connection_or_defect()
+            try:
+                await while_connected(client, client.publish(topic, payload, qos=1, retain=retain))
+                return
+            except aiomqtt.MqttError as error:
+                logger.debug("MQTT: not acknowledged (%s)", error)
+                if client is self._client:  # a connection that acknowledges nothing is of no use
+                    self._connected.clear()
+                    self._broken.set()
+
+    async def _connection_or_defect(self) -> aiomqtt.Client:
+        """The connection, once there is one."""
+        connected = asyncio.create_task(self._connected.wait())
+        try:
+            await asyncio.wait({connected, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            connected.cancel()
+        if self._task.done():
+            await self._task  # a defect: say so instead of waiting for ever
+        if self._client is None:
+            raise ConnectionError("the MQTT sink is closed")
+        return self._client
 
     async def _stop(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        """Hold a connection until all is delivered after `close`; the first one must succeed."""
+        """Hold a connection until it is time to leave; the first one must succeed."""
         waits = delays()
         away = False
         while True:
@@ -195,40 +213,34 @@ class MqttSink:
             await _retain(client, topic, state)
 
     async def _serve(self, client: aiomqtt.Client) -> None:
+        """Lend the connection until it is lost or of no use, or it is time to leave."""
+        self._client = client
+        self._broken.clear()
+        self._connected.set()
         try:
-            await while_connected(client, self._deliver(client))
-            await while_connected(client, self._leave(client))
-        except asyncio.CancelledError:
-            # Told to stop before all was acknowledged. Disconnecting suppresses the last
-            # will, so it must still be said in its place, even if nobody answers.
-            with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
-                async with asyncio.timeout(HASTE_SECONDS):
-                    await self._leave(client)
-            raise
-
-    async def _deliver(self, client: aiomqtt.Client) -> None:
-        while (item := await self._outbox.head()) is not None:
-            topics = Topics(self.topics.node, item.source)
-            state = topics.state(item.participant)
-            if isinstance(item, Departure):
-                if state in self._states:
-                    await _retain(client, state, "")
-                    del self._states[state]
-                self._outbox.delivered(item)
-            elif item.partial:  # worth nothing later: not kept for who is away
-                await client.publish(topics.partial(item.participant), item.dumps(), qos=0)
-                self._outbox.delivered(item)
-            else:
-                await client.publish(topics.utterance(item.participant), item.dumps(), qos=1)
-                self._outbox.delivered(item)
-                self._states[state] = ABSTAINED if item.emotion.abstained else item.emotion.label
-                await _retain(client, state, self._states[state])
+            await while_connected(client, _first(self._leaving, self._broken))
+        finally:
+            self._connected.clear()
+            self._client = None
+        if not self._leaving.is_set():
+            raise aiomqtt.MqttError("it acknowledges nothing")
+        await while_connected(client, self._leave(client))
 
     async def _leave(self, client: aiomqtt.Client) -> None:
         """Retain nothing about people, only that we are gone; all sent before any answer."""
         messages = [(topic, "") for topic in self._states]
         messages += [(self.topics.source_status, "offline"), (self.topics.status, "offline")]
         await asyncio.gather(*(_retain(client, *message) for message in messages))
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Wait for one of several events."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
 
 
 async def _retain(client: aiomqtt.Client, topic: str, payload: str) -> None:

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class Outbox(Generic[T]):
-    """A queue whose head stays until it is delivered, and which forgets the oldest when full.
+    """A queue whose head stays until it is delivered, and which forgets what is worth least.
 
     Args:
         limit: Items kept at most.
+        worth: When the outbox is full, the oldest of the items that are worth least is forgotten.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, worth: Callable[[T], int] = lambda _: 0) -> None:
         if limit < 1:
             raise ValueError(f"limit must be at least 1, not {limit}")
-        self._limit = limit
+        self._limit, self._worth = limit, worth
         self._items: deque[T] = deque()
         self._changed = asyncio.Event()
         self._closed = False
-        self.dropped = 0
-        """Items forgotten because the outbox was full."""
 
     def __len__(self) -> int:
         return len(self._items)
@@ -33,13 +32,15 @@ class Outbox(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter(self._items)
 
-    def put(self, item: T) -> None:
-        """Add an item; never waits."""
-        if len(self._items) == self._limit:
-            self._items.popleft()
-            self.dropped += 1
+    def put(self, item: T) -> T | None:
+        """Add an item; never waits. Returns the item that was forgotten for it, if any."""
         self._items.append(item)
         self._changed.set()
+        if len(self._items) <= self._limit:
+            return None
+        forgotten = min(self._items, key=self._worth)
+        self._items.remove(forgotten)
+        return forgotten
 
     def close(self) -> None:
         """Say that nothing more comes; `head` gives None once all is delivered."""
@@ -56,6 +57,6 @@ class Outbox(Generic[T]):
         return self._items[0]
 
     def delivered(self, item: T) -> None:
-        """Remove the head; does nothing where `item` was dropped while it was on its way."""
+        """Remove the head; does nothing where `item` was forgotten while it was on its way."""
         if self._items and self._items[0] is item:
             self._items.popleft()

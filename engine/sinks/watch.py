@@ -13,7 +13,7 @@ from rich.console import Console
 from engine.events import EmotionEvent
 from engine.sinks import topics, wording
 from engine.sinks.connection import CONNECT_SECONDS, BrokerAddress, connect, delays, explain
-from engine.sinks.console import print_line
+from engine.sinks.console import Terminal, print_line
 from stream.errors import UserError
 
 QUEUE_LIMIT = 1_000
@@ -48,6 +48,7 @@ async def watch(
 
     Raises:
         UserError: If a filter is none, or the broker cannot be reached or refuses us.
+        SinkGoneError: Nobody reads the events any more.
     """
     address = BrokerAddress.parse(url)
     for text in filters:
@@ -56,7 +57,7 @@ async def watch(
                 f"{wording.printable(text)!r} is no MQTT topic filter; write for example"
                 f" {topics.UTTERANCES} (+ for one level, # for all that follow)"
             )
-    printer = _Printer(as_json, out or Console(), notices or Console(stderr=True))
+    printer = _Printer(as_json, out or Terminal(), notices or Terminal(stderr=True))
     waits, connected_before, away = delays(), False, False
     while True:
         try:

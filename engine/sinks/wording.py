@@ -2,26 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from engine.events import EmotionEvent
-
-_HARMFUL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories that are escaped: controls, direction overrides, surrogates, separators."""
-_JOINERS = "\u200c\u200d"
-"""Format characters that scripts and emoji need."""
-
-
-def printable(text: str, limit: int = 200) -> str:
-    r"""`text` on one line of at most `limit` characters, control characters as `\x1b`."""
-    shown = "".join(map(_safe, " ".join(text.split()[:limit])))
-    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
-
-
-def _safe(character: str) -> str:
-    if unicodedata.category(character) in _HARMFUL and character not in _JOINERS:
-        return character.encode("unicode_escape").decode()
-    return character
+from stream.printable import printable
 
 
 def clock(seconds: float) -> str:
@@ -66,8 +48,12 @@ def modalities(event: EmotionEvent) -> str:
 
 
 def latency(event: EmotionEvent) -> str:
-    """How long it took, over all stages."""
-    return f"{sum(event.latency_ms.values()):.0f} ms"
+    """How long it took: from the end of speech where that is known, else over all stages.
+
+    Live, stages run beside each other, so that their sum is more than anybody waited.
+    """
+    known = event.latency_ms
+    return f"{known.get('total', sum(known.values())):.0f} ms"
 
 
 def line(event: EmotionEvent) -> str:

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from engine.sinks.wording import printable
 from stream.errors import UserError
+from stream.printable import printable
 from training.audit.items import Item, join
 from training.audit.page import Picture, build_page, interval, pictures, share
 from training.audit.proportion import Proportion

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.model.typed import build, require
-from engine.sinks.wording import printable
 from stream.errors import UserError
+from stream.printable import printable
 from training.audit.proportion import Proportion
 from training.describe.description import PARTS, UtteranceKey
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from engine.sinks.wording import printable
+from stream.printable import printable
 from training.checks.faults import KINDS, MODALITIES
 from training.checks.result import Finding, Result
 from training.datasets.corpus import SPLITS

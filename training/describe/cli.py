@@ -26,8 +26,8 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from engine.sinks.wording import printable
 from stream.errors import UserError
+from stream.printable import printable
 from training.datasets.corpus import SPLITS as ALL_SPLITS
 from training.describe.run import SPLITS, Effort, Summary, describe_recipe
 from training.describe.teacher import TeacherDownError

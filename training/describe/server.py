@@ -23,8 +23,8 @@ from typing import Any
 
 import httpx
 
-from engine.sinks.wording import printable
 from stream.errors import UserError
+from stream.printable import printable
 from training.describe.answers import parse_answer
 from training.describe.backoff import Backoff
 from training.describe.description import Description

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from engine.events import EmotionEvent
+from engine.outlet import Outlet
 from engine.sinks import Departure, MqttSink, Sink, embedded_broker
 from engine.sinks.connection import BrokerAddress
+from engine.vitals import Vitals
 from stream.errors import UserError
 
 NODE = "bemerc/v1/desk"
@@ -128,7 +131,6 @@ async def test_the_state_of_one_who_left_is_emptied(
         retained = await read_retained(broker)
         states = {topic: value for topic, value in retained.items() if topic.endswith("/state")}
         assert list(states.values()) == ["joy"]
-        assert sink.waiting == 0
 
 
 async def test_last_will(
@@ -137,7 +139,7 @@ async def test_last_will(
     """When the connection breaks without a goodbye, the broker says and retains `offline`."""
     gate = Gate()
     async with observing(broker, f"{NODE}/status") as observer:
-        async with make_sink(line.url, sleep=gate.sleep, drain_seconds=0):
+        async with make_sink(line.url, sleep=gate.sleep):
             await observer.until("/status", "online")
             line.cut()
             await observer.until("/status", "offline")
@@ -153,13 +155,14 @@ async def test_comes_back_after_a_broken_connection(
         await observer.until("/status", "online")
         line.cut()
         await observer.until("desk/status", "offline")
-        await sink.publish(make_event(id="late"))
+        late = asyncio.create_task(sink.publish(make_event(id="late")))
         await wait(gate.reached)
         line.whole = True
         gate.open.set()
         await observer.until("desk/status", "online")
         _, payload = await observer.next("/utterance")
         assert EmotionEvent.loads(payload).id == "late"
+        await late
 
 
 async def test_an_event_that_was_on_its_way_is_sent_again(
@@ -169,31 +172,63 @@ async def test_an_event_that_was_on_its_way_is_sent_again(
     gate = Gate()
     async with observing(broker) as observer, make_sink(line.url, sleep=gate.sleep) as sink:
         line.swallowing = True
-        await sink.publish(make_event(id="on its way"))
+        on_its_way = asyncio.create_task(sink.publish(make_event(id="on its way")))
         await wait(line.swallowed)
         line.cut()
         await wait(gate.reached)
-        assert sink.waiting == 1
+        assert not on_its_way.done()
         line.swallowing, line.whole = False, True
         gate.open.set()
         _, payload = await observer.next("/utterance")
         assert EmotionEvent.loads(payload).id == "on its way"
+        await on_its_way
+
+
+async def test_a_broker_that_acknowledges_nothing_is_connected_to_anew(
+    broker: str, line: Any, make_sink: Any, make_event: Any, observing: Any
+) -> None:
+    """A line that swallows everything without breaking costs a delay, not the event."""
+    gate = Gate()
+    async with (
+        observing(broker) as observer,
+        make_sink(line.url, sleep=gate.sleep, connect_seconds=0.2) as sink,
+    ):
+        line.swallowing = True
+        publishing = asyncio.create_task(sink.publish(make_event(id="swallowed")))
+        await wait(gate.reached)
+        line.swallowing = False
+        gate.open.set()
+        _, payload = await observer.next("/utterance")
+        assert EmotionEvent.loads(payload).id == "swallowed"
+        await publishing
+
+
+@contextlib.asynccontextmanager
+async def delivering(outlet: Outlet) -> AsyncIterator[asyncio.Task[None]]:
+    """Deliver what the outlet holds, as the engine does."""
+    task = asyncio.create_task(outlet.deliver())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_redelivers_in_order_after_a_broker_restart(
     make_sink: Any, make_event: Any, observing: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Events made while the broker is away arrive in order, with the ids they had."""
-    gate = Gate()
+    gate, vitals = Gate(), Vitals()
     async with contextlib.AsyncExitStack() as stack:
         async with embedded_broker(0) as url:
-            sink = make_sink(url, sleep=gate.sleep)
-            await stack.enter_async_context(sink)
+            sink = await stack.enter_async_context(make_sink(url, sleep=gate.sleep))
+        outlet = Outlet(sink, asyncio.sleep, vitals)
+        delivery = await stack.enter_async_context(delivering(outlet))
         await wait(gate.reached)
         sent = [make_event(id=f"event-{n}", turn=n) for n in range(5)]
         for event in sent:
-            await sink.publish(event)
-        assert sink.waiting == 5
+            outlet.put(event)
+        assert (len(outlet), outlet.undelivered) == (5, 5)
         async with (
             embedded_broker(BrokerAddress.parse(url).port) as again,
             observing(again) as observer,
@@ -201,8 +236,10 @@ async def test_redelivers_in_order_after_a_broker_restart(
             gate.open.set()
             got = [await observer.next("/utterance") for _ in sent]
             assert [EmotionEvent.loads(payload) for _, payload in got] == sent
-            await sink.__aexit__(None, None, None)
-            assert sink.waiting == sink.dropped == 0
+            outlet.close()
+            await asyncio.wait_for(delivery, 60)
+            assert (len(outlet), outlet.undelivered) == (0, 0)
+            await stack.aclose()
     messages = [record.getMessage() for record in caplog.records]
     assert [text for text in messages if "lost mqtt://" in text]
     assert f"MQTT: connected to {url} again" in messages
@@ -229,45 +266,59 @@ async def test_a_restarted_broker_learns_the_states(
 
 
 async def test_a_broker_that_stays_away_costs_the_oldest_events(
-    make_sink: Any, make_event: Any, caplog: pytest.LogCaptureFixture
+    make_sink: Any, make_event: Any
 ) -> None:
-    """The outbox is bounded, publishing never waits, and leaving says what was lost."""
+    """What is lost is counted where the run counts: in its metrics and at its end."""
+    gate, vitals = Gate(), Vitals()
+    async with contextlib.AsyncExitStack() as stack:
+        async with embedded_broker(0) as url:
+            sink = await stack.enter_async_context(make_sink(url, sleep=gate.sleep))
+        outlet = Outlet(sink, asyncio.sleep, vitals, limit=2)
+        await stack.enter_async_context(delivering(outlet))
+        await wait(gate.reached)
+        for n in range(5):
+            outlet.put(make_event(turn=n))
+    assert (len(outlet), outlet.undelivered) == (2, 5)
+    assert b'bemerc_dropped_total{what="events"} 3.0' in vitals.exposition()
+
+
+async def test_news_is_not_kept_for_a_broker_that_is_away(make_sink: Any, make_event: Any) -> None:
+    """It would only be in the way of events that count."""
     gate = Gate()
     async with contextlib.AsyncExitStack() as stack:
         async with embedded_broker(0) as url:
-            sink = make_sink(url, sleep=gate.sleep, outbox_limit=2, drain_seconds=0)
-            await stack.enter_async_context(sink)
+            sink = await stack.enter_async_context(make_sink(url, sleep=gate.sleep))
         await wait(gate.reached)
-        for n in range(5):
-            await sink.publish(make_event(turn=n))
-        assert sink.dropped == 3
-        assert sink.waiting == 2
-    assert f"MQTT: 5 events were not delivered to {url}" in caplog.text
+        async with asyncio.timeout(60):
+            await sink.publish(make_event(id="news", partial=True))
 
 
-async def test_leaving_delivers_what_waits(
-    broker: str, make_sink: Any, make_event: Any, observing: Any
+async def test_leaving_takes_back_what_is_retained(
+    broker: str, make_sink: Any, make_event: Any, observing: Any, read_retained: Any
 ) -> None:
-    """Events published just before the end still arrive, and `offline` after them."""
+    """The events come, then no label is left, and the node says `offline`."""
     async with observing(broker) as observer:
         async with make_sink(broker) as sink:
             for n in range(3):
                 await sink.publish(make_event(turn=n))
         got = [await observer.next("/utterance") for _ in range(3)]
         assert [EmotionEvent.loads(payload).turn for _, payload in got] == [0, 1, 2]
-        await observer.until("desk/status", "offline")
-
-
-async def test_a_hasty_end_still_says_offline(
-    broker: str, make_sink: Any, make_event: Any, observing: Any
-) -> None:
-    """With no time to drain, the node still says `offline` and takes the state back."""
-    async with observing(broker) as observer:
-        async with make_sink(broker, drain_seconds=0) as sink:
-            await sink.publish(make_event())
-            await observer.until("/state", "joy")
         await observer.until("/state", "")
         await observer.until("desk/status", "offline")
+    assert not [topic for topic in await read_retained(broker) if topic.endswith("/state")]
+
+
+async def test_a_broker_that_is_away_does_not_hold_up_the_end(
+    make_sink: Any, make_event: Any
+) -> None:
+    """Nor does one that does not answer the goodbye."""
+    gate = Gate()
+    async with contextlib.AsyncExitStack() as stack:
+        async with embedded_broker(0) as url:
+            await stack.enter_async_context(make_sink(url, sleep=gate.sleep))
+        await wait(gate.reached)
+        async with asyncio.timeout(2):
+            await stack.aclose()
 
 
 @pytest.fixture
@@ -301,7 +352,7 @@ async def test_right_password(passwords: Path, make_sink: Any, caplog: Any) -> N
     plugins = {"amqtt.plugins.authentication.FileAuthPlugin": {"password_file": str(passwords)}}
     async with embedded_broker(0, plugins) as url:
         async with make_sink(url.replace("//", "//ann:sesame@")) as sink:
-            assert sink.waiting == 0
+            assert sink.address.username == "ann"
     assert "sesame" not in caplog.text
 
 

@@ -21,17 +21,24 @@ async def test_order_and_head() -> None:
     assert len(outbox) == 1
 
 
-async def test_oldest_is_dropped_and_counted() -> None:
+async def test_oldest_is_forgotten_and_told() -> None:
     """A full outbox forgets the oldest, also while that one is on its way."""
     outbox: Outbox[str] = Outbox(2)
-    for item in "ab":
-        outbox.put(item)
+    assert [outbox.put(item) for item in "ab"] == [None, None]
     on_its_way = await outbox.head()
-    outbox.put("c")
-    assert outbox.dropped == 1
+    assert outbox.put("c") == "a"
     assert on_its_way == "a"
     outbox.delivered("a")
     assert await outbox.head() == "b"
+
+
+async def test_what_is_worth_least_is_forgotten_first() -> None:
+    """The oldest of those, even where that is what has just come."""
+    outbox: Outbox[str] = Outbox(2, worth="xyz".index)
+    assert [outbox.put(item) for item in "yz"] == [None, None]
+    assert outbox.put("x") == "x"
+    assert outbox.put("z") == "y"
+    assert list(outbox) == ["z", "z"]
 
 
 async def test_head_waits() -> None:
