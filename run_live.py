@@ -5,55 +5,81 @@ python run_live.py --help
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from engine.signals import Signals, end_at_once
+
+if __name__ == "__main__":
+    end_at_once()  # before anything that takes its time to be imported
+
 import asyncio
 import contextlib
+import errno
 import functools
+import logging
 import os
-import signal
-import sys
 import threading
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
 from engine import cli
 from engine.memory import share_arenas
 from stream.errors import UserError
+from stream.printable import message as printable
 
 if TYPE_CHECKING:
     from engine.vitals import Vitals
 
 ABORTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+"""Exit code after Ctrl-C where nothing is to be finished, as shells have it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say; returns the exit code."""
     began = time.monotonic()
     share_arenas()
+    log_to_terminal()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if given[:1] == ["devices"]:
             return list_devices(given[1:])
         if given[:1] == ["watch"]:
-            return watch_events(given[1:])
+            watched = cli.parse_watch(given[1:])
+            return asyncio.run(until_a_signal(lambda _: watch_events(watched)))
         if given[:1] == ["serve"]:
-            return asyncio.run(serve(cli.parse_serve(given[1:])))
-        return asyncio.run(recognize(cli.parse(given, version()), began))
+            served = cli.parse_serve(given[1:])
+            return asyncio.run(until_a_signal(lambda signals: serve(served, signals)))
+        options = cli.parse(given, version())
+        return asyncio.run(until_a_signal(lambda signals: recognize(options, began, signals)))
     except UserError as error:
         say(f"error: {error}")
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
         return ABORTED
+    except BrokenPipeError:  # of standard output: nobody reads it any more
+        return 0
 
 
-async def recognize(options: cli.Options, began: float) -> int:
+async def until_a_signal(work: Callable[[Signals], Awaitable[int]]) -> int:
+    """Do what may be ended by a signal, and give the exit code."""
+    with Signals(say) as signals:
+        try:
+            return await work(signals)
+        except asyncio.CancelledError:
+            if signals.number is None:
+                raise
+            return signals.exit_code
+
+
+async def recognize(options: cli.Options, began: float, signals: Signals) -> int:
     """Open everything, what can refuse quickly first; load the models; run."""
     # Imported here, so that `--help` and a mistyped argument are answered at once.
     from engine import assembly, live
+    from engine.daemon_thread import in_daemon_thread
     from engine.report import peak_memory, report
     from engine.sinks import ConsoleSink
     from export.models import resolve
@@ -71,13 +97,14 @@ async def recognize(options: cli.Options, began: float) -> int:
             version=version(),
             say=say,
         )
-        say("loading the models ...")
-        cutter = assembly.new_cutter(source, resolve, spec)
         wanted = assembly.wanted(options, source, words)
+        vitals = await open_vitals(stack, options)
+        say("loading the models ...")
+        cutter = await in_daemon_thread(lambda: assembly.new_cutter(source, resolve, spec))
         base = spec["llm"]["base"]
         load = functools.partial(assembly.load_worker, options, resolve, base, wanted)
-        worker = await asyncio.to_thread(load)
-        vitals = await open_vitals(stack, options)
+        worker = await in_daemon_thread(load)
+        signals.running()
         console = await stack.enter_async_context(ConsoleSink())
         build = assembly.event_builder(options.node, source.name, model)
         summary = await live.run(
@@ -86,7 +113,7 @@ async def recognize(options: cli.Options, began: float) -> int:
             worker,
             [*sinks, console],
             build=build,
-            stop=stop_on_signals(),
+            stop=signals.told,
             make_worker=load,
             vitals=vitals,
         )
@@ -101,10 +128,12 @@ async def recognize(options: cli.Options, began: float) -> int:
     return int(bool(summary.undelivered or (summary.failed and not summary.utterances)))
 
 
-async def serve(options: cli.ServeOptions) -> int:
+async def serve(options: cli.ServeOptions, signals: Signals) -> int:
     """Take people in over WebRTC until Ctrl-C; the sessions of one room form one dialogue."""
     from engine import assembly
+    from engine.daemon_thread import in_daemon_thread
     from engine.live import Engine
+    from engine.report import undelivered
     from engine.sinks import ConsoleSink
     from engine.web import WhipServer
     from engine.web.access import check_access
@@ -126,15 +155,9 @@ async def serve(options: cli.ServeOptions) -> int:
             version=version(),
             say=say,
         )
-        say("loading the models ...")
         wanted = assembly.Wanted(listen=run.text and run.audio, look=run.behaviour and run.video)
         load = functools.partial(assembly.load_worker, run, resolve, spec["llm"]["base"], wanted)
-        worker = await asyncio.to_thread(load)
         vitals = await open_vitals(stack, run)
-        console = await stack.enter_async_context(ConsoleSink())
-        engine = await stack.enter_async_context(
-            Engine(worker, [*sinks, console], make_worker=load, vitals=vitals)
-        )
 
         async def admit(room: str, source: Source) -> None:
             """Serve one session; the dialogue of a room lasts while somebody is in it."""
@@ -143,7 +166,9 @@ async def serve(options: cli.ServeOptions) -> int:
                 dialogues[room] = dialogue, others + 1
                 try:
                     # Reads and checks weights: nobody else's media may wait for that.
-                    cutter = await asyncio.to_thread(assembly.new_cutter, source, resolve, spec)
+                    cutter = await in_daemon_thread(
+                        lambda: assembly.new_cutter(source, resolve, spec)
+                    )
                     await engine.attend(
                         source,
                         cutter,
@@ -155,18 +180,27 @@ async def serve(options: cli.ServeOptions) -> int:
                     if here > 1:
                         dialogues[room] = dialogue, here - 1
 
-        server = await stack.enter_async_context(
-            WhipServer(
-                admit,
-                host=options.host,
-                port=options.port,
-                token=token,
-                max_sessions=options.max_sessions,
-            )
+        server = WhipServer(
+            admit,
+            host=options.host,
+            port=options.port,
+            token=token,
+            max_sessions=options.max_sessions,
         )
+        server.listen()
+        say("loading the models ...")
+        worker = await in_daemon_thread(load)
+        console = await stack.enter_async_context(ConsoleSink())
+        engine = await stack.enter_async_context(
+            Engine(worker, [*sinks, console], make_worker=load, vitals=vitals)
+        )
+        await stack.enter_async_context(server)
+        signals.running()
         say(f"publish to {server.url}/whip/ROOM; Ctrl-C ends it")
-        await stop_on_signals().wait()
-    return 0
+        await signals.told.wait()
+    for line in undelivered(engine.undelivered):
+        say(line)
+    return int(bool(engine.undelivered))
 
 
 async def open_vitals(stack: contextlib.AsyncExitStack, options: cli.Options) -> Vitals:
@@ -180,23 +214,6 @@ async def open_vitals(stack: contextlib.AsyncExitStack, options: cli.Options) ->
         server = await stack.enter_async_context(MetricsServer(vitals, port=options.metrics))
         say(f"metrics at {server.url}/metrics, health at {server.url}/health")
     return vitals
-
-
-def stop_on_signals() -> asyncio.Event:
-    """An event that Ctrl-C or SIGTERM sets; the second one cancels this task."""
-    loop, task, stop = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
-    assert task is not None
-
-    def interrupt() -> None:
-        if stop.is_set():
-            task.cancel()
-        else:
-            stop.set()
-            say("finishing the utterance in progress; Ctrl-C again to abort")
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
-    return stop
 
 
 def list_devices(arguments: Sequence[str]) -> int:
@@ -213,13 +230,13 @@ def list_devices(arguments: Sequence[str]) -> int:
     return 0
 
 
-def watch_events(arguments: Sequence[str]) -> int:
-    """Print what arrives at a broker, until Ctrl-C."""
-    options = cli.parse_watch(arguments)
-    from engine.sinks import watch
+async def watch_events(options: cli.WatchOptions) -> int:
+    """Print what arrives at a broker, until a signal comes or nobody reads it."""
+    from engine.sinks import SinkGoneError, watch
     from engine.sinks.topics import UTTERANCES
 
-    asyncio.run(watch(options.mqtt, options.topics or (UTTERANCES,), as_json=options.json))
+    with contextlib.suppress(SinkGoneError):
+        await watch(options.mqtt, options.topics or (UTTERANCES,), as_json=options.json)
     return 0
 
 
@@ -234,7 +251,22 @@ def version() -> str:
 
 def say(message: str) -> None:
     """Print to standard error: standard output is for events."""
-    print(message, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # nobody reads it any more
+        print(printable(message), file=sys.stderr, flush=True)
+
+
+def log_to_terminal() -> None:
+    """Let warnings come as lines, in which nothing can steer the terminal."""
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            for line in self.format(record).splitlines():
+                say(line)
+
+    if not logging.root.handlers:
+        lines = Lines(logging.WARNING)
+        lines.setFormatter(logging.Formatter("%(message)s"))
+        logging.root.addHandler(lines)
 
 
 def leave(code: int) -> NoReturn:
@@ -243,13 +275,21 @@ def leave(code: int) -> NoReturn:
     A camera that hangs, or what is computed when a run is aborted, cannot be ended; it would
     crash an interpreter that is half gone.
     """
-    if any(thread.daemon for thread in threading.enumerate()):
-        with contextlib.suppress(OSError):  # nobody reads it any more
-            sys.stdout.flush()
-            sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError as error:  # nobody reads it, or it is full; Python would complain of both
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            code = code or int(error.errno not in (errno.EPIPE, errno.EIO, errno.EBADF))
+    if threading.active_count() > 1:
         os._exit(code)
     sys.exit(code)
 
 
 if __name__ == "__main__":
-    leave(main())
+    try:
+        code = main()
+    except SystemExit as end:  # how argparse ends
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    leave(code)

@@ -6,16 +6,22 @@ Imports nothing heavy, so that `--help` and mistakes are answered at once.
 from __future__ import annotations
 
 import argparse
+import difflib
 import math
 import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
+
+from stream.printable import message as printable
 
 BUNDLE = Path(__file__).parents[1] / "bundles" / "compact"
 BROKER = "mqtt://127.0.0.1:1883"
+STDIN = "-"
+STDIN_URI = "pipe://stdin"
+"""What `stream.sources.open_source` calls standard input."""
 MAX_DEFAULT_THREADS = 4
 
 DESCRIPTION = """\
@@ -37,7 +43,8 @@ examples:
   python run_live.py --rtsp rtsp://192.0.2.7/stream --mqtt mqtt://user:password@broker.example
 
 Ctrl-C ends a run: the utterance in progress is finished and published first. Ctrl-C again
-aborts.
+aborts. SIGTERM and SIGHUP do the same. Exit codes: 0 after a run that ended in order, 1 where
+something was lost, 2 for a mistake, 130, 143 or 129 where a signal ended it earlier.
 
 What is recognised is the emotion EXPRESSED, with a probability: not what somebody feels,
 not whether they lie. Tell people that they are analysed and get their consent. Do not use it
@@ -131,11 +138,68 @@ class WatchOptions:
 
 
 class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong and what to do next, without the whole usage."""
+    """Says in one line what is wrong and what to do next, without the whole usage.
+
+    Options are written in full, and each is given once: of two the first would be ignored. A value
+    may begin with a dash, as names of files may.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+        for name in (None, "store"):
+            self.register("action", name, _StoreOnce)
+
+    def parse_args(self, args: Sequence[str], namespace: None = None) -> argparse.Namespace:  # type: ignore[override]
+        """Read the arguments.
+
+        Args:
+            args: As given, without the name of the program.
+            namespace: Not used.
+        """
+        values, unknown = self.parse_known_args(self._joined(args))
+        if unknown:
+            known = difflib.get_close_matches(unknown[0], self._option_string_actions, 1)
+            hint = f": did you mean {known[0]}?" if known else ""
+            self.error(f"unrecognised argument {unknown[0]}{hint}")
+        vars(values).pop(_GIVEN, None)
+        return values
 
     def error(self, message: str) -> NoReturn:
         """Print the line and exit with code 2."""
-        self.exit(2, f"error: {message}; see python {self.prog} --help\n")
+        self.exit(2, f"error: {printable(message)}; see python {self.prog} --help\n")
+
+    def _joined(self, given: Sequence[str]) -> list[str]:
+        """Each option that takes a value with its value, where argparse would take that for one."""
+        joined: list[str] = []
+        for argument in given:
+            before = self._option_string_actions.get(joined[-1]) if joined else None
+            takes = before is not None and before.nargs is None
+            known = argument.partition("=")[0] in self._option_string_actions
+            if takes and argument.startswith("-") and argument != "-" and not known:
+                joined[-1] += f"={argument}"
+            else:
+                joined.append(argument)
+        return joined
+
+
+_GIVEN = "_given"
+
+
+class _StoreOnce(argparse.Action):
+    """Keeps the value of an option that is given once."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        given = vars(namespace).setdefault(_GIVEN, set())
+        if option_string is not None and self.dest in given:
+            parser.error(f"{option_string} is given more than once: give one")
+        given.add(self.dest)
+        setattr(namespace, self.dest, values)
 
 
 def parse(arguments: Sequence[str], version: str) -> Options:
@@ -155,7 +219,6 @@ def parse_serve(arguments: Sequence[str]) -> ServeOptions:
         description=SERVE_DESCRIPTION,
         epilog=SERVE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     group = parser.add_argument_group("who may come in")
     group.add_argument(
@@ -163,7 +226,7 @@ def parse_serve(arguments: Sequence[str]) -> ServeOptions:
         help="address to listen on (default: 127.0.0.1, this machine alone)",
     )  # fmt: skip
     group.add_argument(
-        "--port", metavar="N", type=_natural, default=8080,
+        "--port", metavar="N", type=_port, default=8080,
         help="port to listen on, 0 for any free one (default: 8080)",
     )  # fmt: skip
     group.add_argument(
@@ -247,7 +310,6 @@ def _parser(version: str) -> Parser:
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"bemerc-live {version}")
     _add_input(parser)
@@ -259,7 +321,10 @@ def _parser(version: str) -> Parser:
 
 def _add_input(parser: Parser) -> None:
     group = parser.add_argument_group("input, one of these")
-    group.add_argument("--file", metavar="F", help="a video or sound file, of any usual format")
+    group.add_argument(
+        "--file", metavar="F",
+        help="a video or sound file, of any usual format; - for standard input",
+    )  # fmt: skip
     group.add_argument(
         "--camera", metavar="N", type=_natural, help="a camera, by its number: usually 0"
     )
@@ -319,8 +384,9 @@ def _add_output(parser: Parser) -> None:
         help="let events leave without what face and body do",
     )  # fmt: skip
     group.add_argument(
-        "--metrics", metavar="PORT", type=_natural,
-        help="serve Prometheus metrics at http://127.0.0.1:PORT/metrics, and /health",
+        "--metrics", metavar="PORT", type=_port,
+        help="serve Prometheus metrics at http://127.0.0.1:PORT/metrics, and /health; 0 for any "
+        "free port",
     )  # fmt: skip
     group.add_argument(
         "--node", metavar="NAME", default=socket.gethostname() or "node",
@@ -347,6 +413,9 @@ def _add_model(parser: Parser) -> None:
 
 
 def _refuse_contradictions(parser: Parser, values: argparse.Namespace) -> None:
+    for name in ("file", "rtsp", "mic", "participant", "transcript", "node", "mqtt"):
+        if getattr(values, name) == "":
+            parser.error(f"--{name} is empty: give a value, or leave it out")
     given = [name for name in ("file", "camera", "rtsp") if getattr(values, name) is not None]
     if len(given) > 1:
         parser.error(f"--{given[0]} and --{given[1]} are two inputs: give one")
@@ -364,6 +433,17 @@ def _refuse_contradictions(parser: Parser, values: argparse.Namespace) -> None:
         parser.error("--transcript and --no-text contradict each other: give one")
     if values.transcript == "beside" and values.file is None:
         parser.error("--transcript beside needs --file")
+    if values.transcript == "beside" and values.file == STDIN:
+        parser.error("nothing lies beside standard input: name the file of --transcript")
+    if values.jsonl is not None and _same_file(values.jsonl, values.file):
+        parser.error("--jsonl would write into the --file that is read: name another file")
+
+
+def _same_file(out: Path, file: str | None) -> bool:
+    try:
+        return file is not None and out.samefile(file)
+    except OSError:
+        return False
 
 
 def _microphone_alone(values: argparse.Namespace) -> bool:
@@ -372,7 +452,7 @@ def _microphone_alone(values: argparse.Namespace) -> bool:
 
 def _uri(values: argparse.Namespace) -> str:
     if values.file is not None:
-        return str(values.file)
+        return STDIN_URI if values.file == STDIN else str(values.file)
     if values.rtsp is not None:
         return str(values.rtsp)
     return f"camera://{values.camera or 0}"
@@ -380,6 +460,13 @@ def _uri(values: argparse.Namespace) -> str:
 
 def _natural(text: str) -> int:
     return _whole(text, 0)
+
+
+def _port(text: str) -> int:
+    number = _whole(text, 0)
+    if number > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: the highest is 65535")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from engine.compute import HUNG_SECONDS, PART, Compute, InProgress, Outcome
+from engine.daemon_thread import in_daemon_thread
 from engine.events import EmotionEvent
 from engine.giving_up import NotWanted
 from engine.outlet import Outlet
@@ -447,7 +448,7 @@ class Engine:
         """Make another worker, which takes a while, and go on with it if that is still needed."""
         assert self._make_worker is not None
         try:
-            worker = await asyncio.to_thread(self._make_worker)
+            worker = await in_daemon_thread(self._make_worker)
         except Exception as error:
             self.vitals.failure(PART)
             logger.error("recognition cannot be started again now: %s", error or repr(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Mapping
 
 from engine.live import RunSummary
 
@@ -35,9 +36,14 @@ def report(
         (summary.dropped, "utterance", "dropped: recognition is slower than the source"),
         (skipped, "damaged packet", "skipped"),
         (blips, "sound", "passed over: speech of less than a quarter of a second"),
-        *((n, "event", f"not delivered to {name}") for name, n in summary.undelivered.items()),
     ]
-    return lines + [f"{_count(n, noun)} {what}" for n, noun, what in losses if n]
+    lines += [f"{_count(n, noun)} {what}" for n, noun, what in losses if n]
+    return lines + undelivered(summary.undelivered)
+
+
+def undelivered(lost: Mapping[str, int]) -> list[str]:
+    """A line for every sink that lost events, by its name."""
+    return [f"{_count(n, 'event')} not delivered to {name}" for name, n in lost.items() if n]
 
 
 def peak_memory() -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import AsyncIterator, Mapping
 
 from amqtt.broker import Broker
@@ -18,6 +19,8 @@ from amqtt.session import Session
 from stream.errors import UserError
 
 HOST = "127.0.0.1"
+OTHER_HOST = "::1"
+"""A client that asks for `localhost` may try this one first, and no other."""
 PORT = 1883
 SHUTDOWN_SECONDS = 5.0
 Plugins = Mapping[str, Mapping[str, object]]
@@ -59,6 +62,9 @@ class _Broker(Broker):
     shutting down may never end.
     """
 
+    other: asyncio.Server | None = None
+    """What listens on the other loopback."""
+
     async def start(self) -> None:
         self._clients: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
         await super().start()
@@ -83,6 +89,8 @@ class _Broker(Broker):
 
     async def end(self) -> None:
         """Shut down within bounded time."""
+        if self.other is not None:
+            self.other.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SHUTDOWN_SECONDS):
                 await self.shutdown()
@@ -103,11 +111,24 @@ async def _start(port: int | None, plugins: Plugins) -> _Broker:
         except BrokerError as error:
             reason = str(error.__cause__ or error)
         else:
+            await _listen_on_the_other(broker)
             return broker
     raise UserError(
         f"cannot start the embedded MQTT broker ({reason}); free the port,"
         " or give the address of another broker"
     )
+
+
+async def _listen_on_the_other(broker: _Broker) -> None:
+    """Listen on the same port of the other loopback; a machine may have none, or use it."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await broker.stream_connected(reader, writer, "default")
+
+    with contextlib.suppress(OSError):
+        broker.other = await asyncio.start_server(
+            connected, OTHER_HOST, _port(broker), family=socket.AF_INET6
+        )
 
 
 def _port(broker: Broker) -> int:

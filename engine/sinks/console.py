@@ -18,6 +18,7 @@ from engine.events import EmotionEvent
 from engine.sinks import wording
 from engine.sinks.departure import Departure
 from engine.sinks.gone import SinkGoneError
+from stream.printable import printable
 
 NARROW = 60
 """Columns of a terminal below which a table holds nothing that can be read."""
@@ -155,7 +156,7 @@ def _redraws(console: Console) -> bool:
 def _cells(event: EmotionEvent, wide: bool) -> tuple[str, ...]:
     cells = (
         wording.window(event),
-        wording.printable(event.participant, 20),
+        printable(event.participant, 20),
         wording.quotation(event),
         _expressed(event, wide),
         "+".join(event.modalities.used) or "nothing",
@@ -168,7 +169,7 @@ def _expressed(event: EmotionEvent, wide: bool) -> str:
         return wording.emotion(event)
     filled = round(event.emotion.confidence * BAR_CELLS)
     bar = "█" * filled + "░" * (BAR_CELLS - filled) + " " if wide else ""
-    return f"{bar}{event.emotion.confidence:4.0%} {wording.printable(event.emotion.label, 20)}"
+    return f"{bar}{event.emotion.confidence:4.0%} {printable(event.emotion.label, 20)}"
 
 
 def print_line(console: Console, text: str) -> None:

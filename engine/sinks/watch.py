@@ -15,6 +15,7 @@ from engine.sinks import topics, wording
 from engine.sinks.connection import CONNECT_SECONDS, BrokerAddress, connect, delays, explain
 from engine.sinks.console import Terminal, print_line
 from stream.errors import UserError
+from stream.printable import printable
 
 QUEUE_LIMIT = 1_000
 """Messages kept while the terminal is slower than the broker."""
@@ -54,7 +55,7 @@ async def watch(
     for text in filters:
         if not topics.is_filter(text):
             raise UserError(
-                f"{wording.printable(text)!r} is no MQTT topic filter; write for example"
+                f"{printable(text)!r} is no MQTT topic filter; write for example"
                 f" {topics.UTTERANCES} (+ for one level, # for all that follow)"
             )
     printer = _Printer(as_json, out or Terminal(), notices or Terminal(stderr=True))
@@ -87,7 +88,7 @@ async def _subscribe(
     for text, code in zip(filters, codes, strict=True):
         if (code.value if isinstance(code, ReasonCode) else code) >= _FAILED:
             raise UserError(
-                f"the MQTT broker {address} does not let us read {wording.printable(text)};"
+                f"the MQTT broker {address} does not let us read {printable(text)};"
                 " use another filter or user"
             )
 
@@ -100,14 +101,14 @@ class _Printer:
         self._malformed = 0
 
     def notice(self, text: str) -> None:
-        print_line(self._notices, wording.printable(text, 500))
+        print_line(self._notices, printable(text, 500))
 
     def show(self, message: aiomqtt.Message) -> None:
         payload = message.payload if isinstance(message.payload, bytes) else b""
         if not message.topic.value.endswith("/utterance"):
             if not self._as_json:
-                shown = wording.printable(payload[:1_000].decode(errors="replace"))
-                print_line(self._out, f"{wording.printable(message.topic.value)}  {shown}")
+                shown = printable(payload[:1_000].decode(errors="replace"))
+                print_line(self._out, f"{printable(message.topic.value)}  {shown}")
             return
         try:
             if len(payload) > PAYLOAD_LIMIT:
@@ -115,7 +116,7 @@ class _Printer:
             event = EmotionEvent.loads(payload)
         except ValueError as error:
             self._malformed += 1
-            topic = wording.printable(message.topic.value)
+            topic = printable(message.topic.value)
             self.notice(f"skipped malformed message {self._malformed} on {topic}: {error}")
             return
         print_line(self._out, self._line(event, payload))

@@ -6,13 +6,15 @@ program, never what was said or by whom; still, only this machine reaches it by 
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
 from engine.vitals import CONTENT_TYPE, Vitals
-from stream.errors import UserError
+from engine.web import listening
 
 HOST = "127.0.0.1"
 PORT = 9464
@@ -50,6 +52,7 @@ class MetricsServer:
 
     def __init__(self, vitals: Vitals, *, host: str = HOST, port: int = PORT) -> None:
         self._vitals, self._host, self._port = vitals, host, port
+        self._sockets: Sequence[socket.socket] = ()
         self._runner: web.AppRunner | None = None
 
     @property
@@ -57,8 +60,7 @@ class MetricsServer:
         """`http://HOST:PORT` as it really listens; only while entered."""
         if self._runner is None:
             raise ValueError("the metrics server is not running")
-        host, port = self._runner.addresses[0][:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return listening.url(self._sockets)
 
     async def __aenter__(self) -> Self:
         """Listen.
@@ -66,18 +68,11 @@ class MetricsServer:
         Raises:
             UserError: If the address cannot be had.
         """
+        self._sockets = listening.listen(self._host, self._port, "metrics", "--metrics")
         application = web.Application()
         application.add_routes(metrics_routes(self._vitals))
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except (OSError, OverflowError) as error:
-            await runner.cleanup()
-            raise UserError(
-                f"cannot serve metrics on {self._host}, port {self._port} ({_reason(error)});"
-                " free the port, or give another port or address"
-            ) from None
+        await listening.serve(runner, self._sockets)
         self._runner = runner
         return self
 
@@ -91,9 +86,3 @@ class MetricsServer:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
-
-
-def _reason(error: OSError | OverflowError) -> str:
-    """Without what asyncio puts before it, which repeats the address."""
-    message = error.strerror if isinstance(error, OSError) else None
-    return (message or str(error)).rpartition(": ")[2]

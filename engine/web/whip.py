@@ -3,6 +3,9 @@
     POST   /whip/ROOM?participant=NAME    an offer; 201, the answer, and where it is
     DELETE /whip/ROOM/SESSION             leave
 
+A room and a participant have a name of up to 64 lower-case letters, digits and dashes, since it
+becomes a part of topics and addresses; who asks for another one is told which would do.
+
 There is neither trickle ICE nor an ICE restart, so a PATCH gets 405.
 """
 
@@ -12,17 +15,20 @@ import asyncio
 import itertools
 import logging
 import re
+import socket
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 from aiortc import RTCIceServer
 
+from engine.web import listening
 from engine.web.access import allow_origins, check_access, guard
 from engine.web.offers import OfferError, read_offer
 from engine.web.session import Admit, Session
-from stream.errors import UserError
 from stream.sources.webrtc import IDLE_SECONDS
 
 _log = logging.getLogger(__name__)
@@ -38,7 +44,8 @@ CLOSE_SECONDS = 10.0
 _BODY_SECONDS = 10.0
 _RETRY_SECONDS = 5
 _SDP = "application/sdp"
-_NAME = r"[a-z0-9][a-z0-9-]{0,63}"
+_BARE = web.HTTPNotFound().text
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _METHODS = "POST, DELETE, OPTIONS"
 
 
@@ -93,23 +100,33 @@ class WhipServer:
         self._sessions: dict[Session, asyncio.Task[None]] = {}
         self._guests: dict[str, itertools.count[int]] = {}
         self._closing = False
-        app = web.Application(middlewares=[guard(token)], client_max_size=MAX_OFFER_BYTES)
-        room = f"/whip/{{room:{_NAME}}}"
+        app = web.Application(middlewares=[_explain, guard(token)], client_max_size=MAX_OFFER_BYTES)
+        room = "/whip/{room}"
         session = f"{room}/{{session}}"
         app.add_routes([web.post(room, self._join), web.delete(session, self._leave)])
         app.add_routes([web.options(path, self._describe) for path in (room, session)])
+        app.add_routes([web.post(path, _no_room) for path in ("/whip", "/whip/")])
         app.add_routes(extra)
         allow_origins(app, origins, _METHODS)
         # No access log: the addresses of sessions are secrets.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=close_seconds)
+        self._sockets: Sequence[socket.socket] = ()
 
     @property
     def url(self) -> str:
         """Where it listens, without a path."""
-        port = self._runner.addresses[0][1]
+        port = self._sockets[0].getsockname()[1]
         return (
             f"http://[{self._host}]:{port}" if ":" in self._host else f"http://{self._host}:{port}"
         )
+
+    def listen(self) -> None:
+        """Take the port now, so that it is known to be free; whoever comes waits until entered.
+
+        Raises:
+            UserError: The address cannot be listened on.
+        """
+        self._sockets = listening.listen(self._host, self._port, "WebRTC", "--port")
 
     @property
     def sessions(self) -> int:
@@ -122,15 +139,9 @@ class WhipServer:
         Raises:
             UserError: The address cannot be listened on.
         """
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
-        except OSError as error:
-            await self._runner.cleanup()
-            raise UserError(
-                f"cannot listen on {self._host}, port {self._port} ({error.strerror}); choose "
-                "another port, or an address of this machine"
-            ) from error
+        if not self._sockets:
+            self.listen()
+        await listening.serve(self._runner, self._sockets)
         return self
 
     async def __aexit__(
@@ -153,7 +164,7 @@ class WhipServer:
         await self._runner.cleanup()
 
     async def _join(self, request: web.Request) -> web.Response:
-        room = request.match_info["room"]
+        room = _named("room", request.match_info["room"])
         if request.content_type != _SDP:
             raise web.HTTPUnsupportedMediaType(
                 headers={"Accept-Post": _SDP}, text=f"send an offer as {_SDP}\n"
@@ -200,11 +211,11 @@ class WhipServer:
         if not names:
             guests = self._guests.setdefault(room, itertools.count(1))
             names = [next(name for n in guests if (name := f"guest-{n}") not in taken)]
-        if len(names) > 1 or not re.fullmatch(_NAME, names[0]):
+        if len(names) > 1:
             raise web.HTTPBadRequest(
-                text="participant must be one name of up to 64 lower-case letters, digits and "
-                "dashes; choose another, or leave it out\n"
+                text="participant is given more than once: give one name, or none\n"
             )
+        _named("participant", names[0])
         if names[0] in taken:
             raise web.HTTPConflict(
                 text="somebody in this room has that name; choose another, or leave it out\n"
@@ -225,6 +236,42 @@ class WhipServer:
             self._guests.pop(session.room, None)
         if session.answer.done():
             _log.info("%s left %s", session.participant, session.room)
+
+
+def _named(what: str, name: str) -> str:
+    """The name, or an answer that says what a name may be."""
+    if _NAME.fullmatch(name):
+        return name
+    nearest = _nearest(name)
+    raise web.HTTPBadRequest(
+        text=f"the name of a {what} has 1 to 64 lower-case letters a-z, digits and dashes, and "
+        f"begins with a letter or digit; try {nearest or f'{what}-1'}\n"
+    )
+
+
+def _nearest(name: str) -> str:
+    """The name that somebody may have meant who gave one that is none."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:65].strip("-")[:64].rstrip("-")
+
+
+@web.middleware
+async def _explain(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Say what there is where somebody asks for what there is not."""
+    try:
+        return await handler(request)
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        error.text = f"{error.method} is not possible here, only {allowed}\n"
+        raise
+    except web.HTTPNotFound as error:
+        if error.text == _BARE:
+            error.text = "there is nothing here: POST a WebRTC offer to /whip/ROOM\n"
+        raise
+
+
+async def _no_room(_: web.Request) -> web.Response:
+    raise web.HTTPNotFound(text="name a room: POST the offer to /whip/ROOM\n")
 
 
 async def _first_of(task: asyncio.Task[None], answer: asyncio.Future[str], seconds: float) -> None:

@@ -86,7 +86,18 @@ def test_a_microphone_alone() -> None:
         ("--file a --abstain-below 1.5", "from 0 to 1"),
         ("--file a --abstain-below nan", "from 0 to 1"),
         ("--file a --abstain-below half", "from 0 to 1"),
-        ("--fil a", "--fil"),
+        ("--fil a", "did you mean --file?"),
+        ("--camra 0", "did you mean --camera?"),
+        ("--file a --file b", "--file is given more than once"),
+        ("--file a --file=b", "--file is given more than once"),
+        ("--camera 0 --camera 0", "--camera is given more than once"),
+        ("--file a --jsonl b --jsonl c", "--jsonl is given more than once"),
+        ("--file=", "--file is empty"),
+        ("--file a --metrics 70000", "the highest is 65535"),
+        ("--file a --metrics -1", "no whole number"),
+        ("--file --camera 0", "--file: expected one argument"),
+        ("--file - --transcript beside", "nothing lies beside standard input"),
+        ("--file a --jsonl", "--jsonl: expected one argument"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -97,6 +108,49 @@ def test_mistakes_are_one_line(
     assert message.startswith("error: ")
     assert complaint in message
     assert message.endswith("see python run_live.py --help\n")
+
+
+@pytest.mark.parametrize("name", ["-x.wav", "--x", "-", "a b", "-1"])
+def test_a_file_may_have_any_name(name: str) -> None:
+    """Also one that begins as options do; a dash alone is standard input."""
+    uri = cli.parse(["--file", name, "--jsonl", "-o.jsonl"], "1.2.3").uri
+    assert uri == (cli.STDIN_URI if name == "-" else name)
+
+
+def test_control_characters_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is repeated of a mistake cannot steer the terminal."""
+    message = refusal(capsys, "--file", "a", "\x1b[2Jb\x07")
+    assert message.rstrip("\n").isprintable()
+    assert "\\x1b[2Jb" in message
+
+
+def test_events_do_not_go_into_what_is_read(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Under whatever name the file is given."""
+    (tmp_path / "talk.mp4").touch()
+    out = str(tmp_path / "." / "talk.mp4")
+    message = refusal(capsys, "--file", str(tmp_path / "talk.mp4"), "--jsonl", out)
+    assert "--jsonl would write into" in message
+
+
+def test_a_port_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is loaded."""
+    assert cli.parse_serve(["--port", "65535", "--metrics", "0"]).port == 65_535
+    for port in ("65536", "70000", "-1", "x", ""):
+        with pytest.raises(SystemExit) as caught:
+            cli.parse_serve(["--port", port])
+        assert caught.value.code == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_options_are_written_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    """By every command."""
+    for parse in (cli.parse_serve, cli.parse_watch, cli.parse_devices):
+        with pytest.raises(SystemExit) as caught:
+            parse(["--hel"])
+        assert caught.value.code == 2
+        assert "--help" in capsys.readouterr().err
 
 
 def test_help_says_what_it_is_not_for(capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,3 +86,12 @@ async def test_is_quiet_and_restores_logging(caplog: pytest.LogCaptureFixture) -
         await writer.wait_closed()
     assert not [record for record in caplog.records if record.name.startswith("amqtt")]
     assert logging.getLogger("amqtt").level == before
+
+
+async def test_both_loopbacks_reach_it() -> None:
+    """Whichever of them a client finds behind `localhost`."""
+    async with embedded_broker(0) as url:
+        port = BrokerAddress.parse(url).port
+        for host in ("127.0.0.1", "::1", "localhost"):
+            async with aiomqtt.Client(host, port, timeout=20) as client:
+                await client.publish("t", "m", qos=1)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import re
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from engine.sinks import ConsoleSink, Departure, Sink, wording
+from engine.sinks import ConsoleSink, Departure, Sink, SinkGoneError, wording
+from engine.sinks.console import Terminal
 
 HOSTILE = "\x1b[2J[red]stop[/red] [/nothing] :smile: \x07"
+
+
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that can redraw, whatever these tests run in."""
+    monkeypatch.setenv("TERM", "xterm-256color")
 
 
 async def shown(console: Console, events: list[Any]) -> str:
@@ -45,6 +54,36 @@ async def test_table_on_a_terminal(make_event: Any) -> None:
         assert part in output
     assert "expressed" in output
     assert "feel" not in output
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown", ""])
+async def test_a_terminal_that_cannot_redraw_gets_lines(
+    make_event: Any, monkeypatch: pytest.MonkeyPatch, term: str
+) -> None:
+    """Each as soon as it is there, and no control sequence."""
+    monkeypatch.setenv("TERM", term)
+    events = [make_event(), make_event(text="No!"), make_event(partial=True)]
+    output = await shown(terminal(), events)
+    assert output.splitlines() == [wording.line(event) for event in events[:2]]
+
+
+async def test_a_terminal_too_narrow_for_a_table_gets_lines(make_event: Any) -> None:
+    """A table of 20 columns holds nothing that can be read."""
+    output = await shown(terminal(width=20), [make_event()])
+    assert output.splitlines() == [wording.line(make_event())]
+
+
+async def test_a_closed_pipe_ends_the_sink_and_nothing_else(make_event: Any) -> None:
+    """Rich would end the program."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as file:
+        async with ConsoleSink(Terminal(file=file)) as sink:
+            await sink.publish(make_event())
+            os.close(reader)
+            with pytest.raises(SinkGoneError):
+                await sink.publish(make_event())
+        with contextlib.suppress(BrokenPipeError):
+            file.close()
 
 
 async def test_what_somebody_was_saying_when_they_left_is_taken_away(make_event: Any) -> None:

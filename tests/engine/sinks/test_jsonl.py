@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.events import EmotionEvent
-from engine.sinks import JsonlSink, Sink
+from engine.sinks import JsonlSink, Sink, SinkGoneError
 from stream.errors import UserError
 
 
@@ -93,3 +93,46 @@ async def test_a_pipe(tmp_path: Path, make_event: Any) -> None:
             assert EmotionEvent.loads(os.read(reader, 100_000)) == make_event()
     finally:
         os.close(reader)
+
+
+async def test_a_pipe_without_a_reader_is_not_waited_for(tmp_path: Path) -> None:
+    """To wait would hold up everything else, Ctrl-C too."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(UserError, match="start its reader first"):
+        await JsonlSink(path).__aenter__()
+
+
+async def test_a_pipe_whose_reader_goes(tmp_path: Path, make_event: Any) -> None:
+    """The sink has come to its end, and says so."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    async with JsonlSink(path) as sink:
+        await sink.publish(make_event())
+        os.close(reader)
+        with pytest.raises(SinkGoneError):
+            await sink.publish(make_event())
+
+
+async def test_a_slow_reader_of_a_pipe_gets_every_event_whole(
+    tmp_path: Path, make_event: Any
+) -> None:
+    """What was begun is gone on with, and nothing waits for the reader."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    got, waiting = b"", [make_event(turn=turn, text="word " * 3_000) for turn in range(20)]
+    sent = list(waiting)
+    async with JsonlSink(path) as sink:
+        while waiting:
+            try:
+                await sink.publish(waiting[0])
+            except BlockingIOError:
+                got += os.read(reader, 10_000)
+            else:
+                del waiting[0]
+        while got.count(b"\n") < len(sent):
+            got += os.read(reader, 100_000)
+    os.close(reader)
+    assert [EmotionEvent.loads(line) for line in got.splitlines()] == sent

@@ -121,8 +121,8 @@ async def test_a_taken_port_is_explained(vitals: Vitals) -> None:
             async with MetricsServer(vitals, port=port):
                 pass
     assert str(caught.value) == (
-        f"cannot serve metrics on 127.0.0.1, port {port} (address already in use);"
-        " free the port, or give another port or address"
+        f"cannot serve metrics on 127.0.0.1, port {port} (Address already in use): free the port, "
+        "or choose another one with --metrics, or an address of this machine"
     )
 
 

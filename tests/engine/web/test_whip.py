@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -315,11 +317,13 @@ async def test_nobody_in_a_room_shares_a_name(house: House) -> None:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/whip/Room", 404),
-        ("/whip/-room", 404),
-        ("/whip/" + 65 * "a", 404),
-        ("/whip/a%2Fb", 404),
+        ("/whip/Room", 400),
+        ("/whip/-room", 400),
+        ("/whip/" + 65 * "a", 400),
+        ("/whip/a%2Fb", 400),
         ("/whip/..", 404),
+        ("/whip", 404),
+        ("/whip/", 404),
         ("/whip/room/extra", 405),
         ("/elsewhere", 404),
         ("/whip/room?participant=", 400),
@@ -331,8 +335,58 @@ async def test_nobody_in_a_room_shares_a_name(house: House) -> None:
 async def test_names_are_checked(house: House, path: str, status: int) -> None:
     """Rooms and participants become parts of topics and logs."""
     async with _server(house) as server, client(server.url, Clip().sound()) as joining:
-        assert (await joining.post(path)).status == status
+        response = await joining.post(path)
+        assert response.status == status
+        assert await response.text() not in ("404: Not Found", "405: Method Not Allowed")
         assert server.sessions == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("Team_Room.1", "team-room-1"),
+        ("Caf%C3%A9", "cafe"),
+        ("%E4%BC%9A%E8%AD%B0", "room-1"),
+        ("-a-", "a"),
+        (80 * "b", 64 * "b"),
+        ("a%1b%5b2J", "a-2j"),
+    ],
+)
+async def test_a_name_that_is_none_is_answered_with_one_that_is(
+    house: House, asked: str, told: str
+) -> None:
+    """For rooms, and for participants in the same words."""
+    async with _server(house) as server, client(server.url, Clip().sound()) as joining:
+        for path in (f"/whip/{asked}", f"/whip/room?participant={asked}"):
+            text = await (await joining.post(path)).text()
+            nearest = text.rpartition("try ")[2].strip()
+            assert nearest in (told, told.replace("room-1", "participant-1"))
+            assert text.isprintable() or text.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+async def test_both_loopbacks_are_listened_on(house: House, host: str) -> None:
+    """Whichever of them a client finds behind `localhost`, also where any port will do."""
+    async with WhipServer(house.admit, host=host) as server:
+        port = int(server.url.rpartition(":")[2])
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            with contextlib.closing(socket.socket(family)) as one:
+                one.settimeout(5)
+                one.connect((address, port))
+
+
+async def test_a_port_is_taken_before_it_is_served(house: House) -> None:
+    """So that a run knows it before it loads its models; who comes meanwhile waits."""
+    server = WhipServer(house.admit)
+    server.listen()
+    port = int(server.url.rpartition(":")[2])
+    with pytest.raises(UserError, match="free the port"):
+        WhipServer(house.admit, port=port).listen()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    async with server:
+        assert b"404" in await asyncio.wait_for(reader.readline(), 60)
+    writer.close()
 
 
 _NO_TRANSPORT = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n"
@@ -617,7 +671,7 @@ async def test_a_port_that_is_taken_says_what_to_do(house: House) -> None:
     """One line, with the address and the next step."""
     async with _server(house) as server:
         port = int(server.url.rpartition(":")[2])
-        with pytest.raises(UserError, match=f"cannot listen on 127.0.0.1, port {port} .*choose"):
+        with pytest.raises(UserError, match=f"on 127.0.0.1, port {port} .*choose"):
             async with WhipServer(house.admit, port=port):
                 pass
 
