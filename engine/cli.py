@@ -160,7 +160,7 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             known = difflib.get_close_matches(unknown[0], self._option_string_actions, 1)
             hint = f": did you mean {known[0]}?" if known else ""
-            self.error(f"unrecognised argument {unknown[0]}{hint}")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         vars(values).pop(_GIVEN, None)
         return values
 

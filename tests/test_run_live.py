@@ -7,6 +7,7 @@ import contextlib
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -26,6 +27,7 @@ from whip_client import client
 import run_live
 from engine.events import EmotionEvent
 from engine.model.manifest import verify_bundle
+from engine.sinks import embedded_broker
 from export.bundle import write_manifest
 
 ROOT = Path(__file__).parents[1]
@@ -52,7 +54,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert code == 2
     assert out == ""
     *notices, line = err.splitlines()
-    assert all(notice.startswith(("MQTT broker:", "loading")) for notice in notices)
+    assert all(notice.startswith("MQTT broker:") for notice in notices)
     assert line.startswith("error: ")
     return line
 
@@ -287,6 +289,119 @@ async def test_an_interrupt_publishes_the_utterance_in_progress(tmp_path: Path) 
     printed = (first + out).decode().splitlines()
     written = [EmotionEvent.loads(line) for line in path.read_text().splitlines()]
     assert 1 <= len(written) == len(printed)
+
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+async def said_until(process: asyncio.subprocess.Process, part: str) -> str:
+    """What the program says, up to a line with that part."""
+    assert process.stderr is not None
+    said = ""
+    while part not in said:
+        line = (await process.stderr.readline()).decode()
+        assert line, said
+        said += line
+    return said
+
+
+async def retained_at(url: str) -> dict[str, str]:
+    """What a broker retains under `bemerc`."""
+    found: dict[str, str] = {}
+    host, _, port = url.removeprefix("mqtt://").partition(":")
+    async with aiomqtt.Client(host, int(port)) as client:
+        await client.publish("bemerc/last", "last", qos=1, retain=True)
+        await client.subscribe("bemerc/#", qos=1)
+        async for message in client.messages:
+            if message.topic.value == "bemerc/last":
+                return found
+            assert isinstance(message.payload, bytes)
+            found[message.topic.value] = message.payload.decode()
+    raise AssertionError("the messages ended")
+
+
+@needs_bundle
+@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("command", [("--file", str(CLIP)), ("serve", "--port", "0")])
+async def test_a_signal_while_models_load_ends_the_run(
+    command: tuple[str, ...], number: signal.Signals
+) -> None:
+    """At once, with a line and no traceback; the broker is told."""
+    async with embedded_broker(0) as url:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(ROOT / "run_live.py"), *command),
+            *("--mqtt", url, "--node", "test", "--no-text", "--no-behaviour"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+        )
+        await said_until(process, "loading the models")
+        process.send_signal(number)
+        out, err = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 128 + number
+        assert err.decode().splitlines()[-1] == "ended before it had begun; nothing was recognised"
+        assert (out, b"Traceback" in err) == (b"", False)
+        retained = await retained_at(url)
+        assert retained["bemerc/v1/test/status"] == "offline"
+        assert not [topic for topic in retained if topic.endswith("/state")]
+
+
+@pytest.mark.slow
+@needs_bundle
+@pytest.mark.parametrize("number", ENDING)
+async def test_a_signal_leaves_nothing_about_people_on_the_broker(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """The utterance in progress is published first; then the label is taken back."""
+    path = tmp_path / "events.jsonl"
+    async with embedded_broker(0) as url:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(ROOT / "run_live.py"), "--file", str(CLIP), "--pace", "real"),
+            *("--mqtt", url, "--node", "test", "--no-text", "--no-video", "--jsonl", str(path)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+        )
+        assert process.stdout is not None
+        first = await process.stdout.readline()
+        process.send_signal(number)
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, err.decode()
+        assert len(path.read_text().splitlines()) == len((first + out).splitlines()) >= 1
+        retained = await retained_at(url)
+        assert retained["bemerc/v1/test/status"] == "offline"
+        assert not [topic for topic in retained if topic.endswith("/state")]
+
+
+@pytest.mark.slow
+@needs_bundle
+async def test_a_reader_who_goes_costs_the_terminal_alone(tmp_path: Path) -> None:
+    """As in `run_live.py ... | head -1`: the file has every event, and the code is 0."""
+    path = tmp_path / "events.jsonl"
+    process = start(
+        *("--file", str(CLIP), "--mqtt", "off", "--no-text", "--no-video", "--jsonl", str(path))
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    with process.stderr:
+        err = process.stderr.read()
+    assert process.wait(60) == 0, err
+    assert "nobody reads it any more" in err
+    assert "Exception ignored" not in err
+    assert f"{len(path.read_text().splitlines())} utterances in" in err
+
+
+def test_a_port_that_is_taken_is_told_before_models_load(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In one line, by `serve` and for metrics."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        serve, metrics = ("serve", "--port", port), ("--file", str(CLIP), "--metrics", port)
+        for arguments in (serve, metrics):
+            assert f"port {port}" in refusal(capsys, *arguments, "--mqtt", "off")
 
 
 def test_what_still_computes_does_not_crash_the_end(tmp_path: Path) -> None:

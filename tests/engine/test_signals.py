@@ -1,0 +1,82 @@
+"""Signals that end a run; this process sends them to itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from engine.signals import ENDING, Signals
+
+SECONDS = 10.0
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    """Leave the signals as pytest has them."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+async def send(number: int) -> None:
+    """A signal, and the time to receive it."""
+    os.kill(os.getpid(), number)
+    for _ in range(3):
+        await asyncio.sleep(0.01)
+
+
+async def until_ended(said: list[str], *, running: bool, told: asyncio.Event) -> int:
+    """What a run does: prepare, run until told, and give its exit code."""
+    with Signals(said.append) as signals:
+        try:
+            if running:
+                signals.running()
+                await signals.told.wait()
+                told.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return signals.exit_code
+    raise AssertionError("it waits for ever")
+
+
+@pytest.mark.parametrize("number", ENDING)
+async def test_what_is_being_prepared_ends_at_once(number: int) -> None:
+    """With the code that shells have for the signal, and a line that says what was missed."""
+    said = list[str]()
+    run = asyncio.create_task(until_ended(said, running=False, told=asyncio.Event()))
+    await asyncio.sleep(0)
+    await send(number)
+    assert await asyncio.wait_for(run, SECONDS) == 128 + number
+    assert said == ["ended before it had begun; nothing was recognised"]
+
+
+@pytest.mark.parametrize("number", ENDING)
+async def test_a_run_is_told_first_and_cancelled_next(number: int) -> None:
+    """So that the utterance in progress is finished, unless that takes too long for somebody."""
+    said, told = list[str](), asyncio.Event()
+    run = asyncio.create_task(until_ended(said, running=True, told=told))
+    await asyncio.sleep(0)
+    await send(number)
+    await asyncio.wait_for(told.wait(), SECONDS)
+    assert not run.done()
+    await send(signal.SIGINT)
+    assert await asyncio.wait_for(run, SECONDS) == 130
+    assert len(said) == 1
+
+
+async def test_what_is_ignored_stays_ignored() -> None:
+    """A program under `nohup` outlives its terminal."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    said, told = list[str](), asyncio.Event()
+    run = asyncio.create_task(until_ended(said, running=True, told=told))
+    await asyncio.sleep(0)
+    await send(signal.SIGHUP)
+    assert not told.is_set()
+    assert said == []
+    run.cancel()
+    await asyncio.wait_for(run, SECONDS)
