@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from stream.errors import UserError
 from stream.sources.pictures import MAX_PIXELS
+from stream.sources.pyav import open_container
 
 _TEXT_FORMATS = {"tty"}  # FFmpeg draws any text file as a terminal; nobody means that
 
@@ -93,11 +94,8 @@ def _open(location: Location) -> InputContainer:
     next_step = "try to play it, and export or record it again"
     started = time.monotonic()
     try:
-        container = av.open(
-            location.url,
-            options=dict(location.options),
-            timeout=(wait, wait),
-            metadata_errors="replace",
+        container = open_container(
+            location.url, options=dict(location.options), timeout=(wait, wait)
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         if location.live:

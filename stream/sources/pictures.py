@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import av
 import numpy as np
 
 from stream.media import Image
+from stream.sources.pyav import display_matrix
 
 MAX_SIDE = 640
 """Longest side of a picture in pixels: enough for faces, and 15 s of them stay under 250 MB."""
@@ -85,11 +85,10 @@ def _turn(frame: av.VideoFrame) -> _Turn:
     The matrix sends a pixel at (x, y) to (a x + c y, b x + d y), in 16.16 fixed point
     (libavutil/display.h). Cameras turn by quarters and mirror, so signs are all that matters.
     """
-    sides: Any = frame.side_data  # its type stubs say that it holds strings
-    matrices = [side for side in sides if side.type.name == "DISPLAYMATRIX"]
-    if not matrices or matrices[0].buffer_size < _MATRIX_BYTES:
+    matrix = display_matrix(frame)
+    if matrix is None or matrix.buffer_size < _MATRIX_BYTES:
         return _Turn()
-    a, b, _, c, d = np.frombuffer(matrices[0], np.int32)[:5].tolist()
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
     swapped = abs(a) < abs(c)
     horizontal, vertical = (c, b) if swapped else (a, d)
     return _Turn(swapped, -1 if vertical < 0 else 1, -1 if horizontal < 0 else 1)

@@ -13,6 +13,7 @@ from stream.media import AudioChunk, VideoFrame
 from stream.sources.base import MediaItem
 from stream.sources.container import Location, OpenMedia, open_media
 from stream.sources.pictures import FrameLimiter, Upright
+from stream.sources.pyav import packets_of
 from stream.sources.sound import MonoResampler
 
 _log = logging.getLogger(__name__)
@@ -156,7 +157,7 @@ class MediaReader:
         bad_reads = 0
         while bad_reads < _MAX_BAD_READS:
             try:
-                for packet in self._media.container.demux(*tracks):
+                for packet in packets_of(self._media.container, tracks):
                     if not self._wanted():
                         return
                     bad_reads = 0

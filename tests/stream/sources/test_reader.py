@@ -223,7 +223,21 @@ def test_noise_over_the_middle_of_a_file_does_not_end_it(tmp_path: Path) -> None
     content[middle : middle + 2000] = np.random.default_rng(1).bytes(2000)
     path.write_bytes(content)
     chunks, frames, skipped = _read(path)
-    assert skipped > 0
+    # FFmpeg 9 throws the packets away without a word: then there is a gap in the sound.
+    holes = [b.time - a.end for a, b in itertools.pairwise(chunks)]
+    assert skipped > 0 or max(holes) > 0.05
+    assert chunks[-1].end == pytest.approx(6.0, abs=0.1)
+    assert frames[-1].time == pytest.approx(5.9, abs=0.1)
+
+
+def test_noise_that_looks_like_another_track_is_no_failure(tmp_path: Path) -> None:
+    """The rest of the file is read to its end."""
+    path = write_media(tmp_path / "talk.ts", pictures=moving(6), sound=tone(6))
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 6000] = np.random.default_rng(1).bytes(6000)
+    path.write_bytes(content)
+    chunks, frames, _ = _read(path)
     assert chunks[-1].end == pytest.approx(6.0, abs=0.1)
     assert frames[-1].time == pytest.approx(5.9, abs=0.1)
 
