@@ -35,11 +35,24 @@ ALWAYS_HASHED_BYTES = 16_000_000
 
 
 def cache_folder() -> Path:
-    """The folder for prepared weights: BEMERC_CACHE, XDG_CACHE_HOME or ~/.cache."""
+    """The folder for prepared weights: BEMERC_CACHE, XDG_CACHE_HOME or ~/.cache.
+
+    Raises:
+        UserError: None of them is set, and this user has no home folder.
+    """
     if chosen := os.environ.get("BEMERC_CACHE"):
-        return Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "bemerc-live"
+        return _expanded(chosen)
+    return _expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "bemerc-live"
+
+
+def _expanded(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # neither HOME nor an entry in the list of users
+        raise UserError(
+            f"this user has no home folder, so there is no {path}: set BEMERC_CACHE to a folder "
+            "for the weights that you can write"
+        ) from None
 
 
 def resolve(
@@ -74,7 +87,7 @@ def resolve(
     if name in REGISTRY:
         model = REGISTRY[name]
         return _prepared(model, cache or cache_folder(), offline, thorough, downloads)
-    path = Path(name_or_path).expanduser()
+    path = _expanded(name_or_path)
     if path.exists():
         return path
     if isinstance(name_or_path, Path) or name.count("/") != 1 or name[0] in "./~":

@@ -9,8 +9,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
+VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 
@@ -53,7 +56,7 @@ def test_setup_refuses_an_old_python(checkout: Path, tmp_path: Path) -> None:
     old = script(tmp_path / "old-python", "exit 1")
     done = make(checkout, "setup", f"PYTHON={old}")
     assert done.returncode != 0
-    assert "is not Python 3.11 or newer: name one that is with PYTHON=" in done.stderr
+    assert "is not Python 3.11 to 3.14: name one that is with PYTHON=" in done.stderr
 
 
 @needs_make
@@ -93,7 +96,63 @@ def test_the_check_of_every_change_can_be_run() -> None:
     assert os.access(path, os.X_OK)
     subprocess.run(["bash", "-n", str(path)], check=True)
     text = path.read_text()
-    assert text.index("make test") < text.index("make demo") < text.index("check_demo_events")
+    for step in (
+        "\nmake test\n",
+        "make demo",
+        "check_demo_events",
+        ".ci/pythons",
+        "make test-fast",
+    ):
+        assert step in text
+
+
+def test_the_pythons_of_this_machine_are_found() -> None:
+    """Each version once, with a path that runs; the one that runs this is among them."""
+    done = subprocess.run([ROOT / ".ci" / "pythons"], capture_output=True, text=True, check=True)
+    found = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert set(found) <= set(VERSIONS)
+    for version, python in found.items():
+        shown = subprocess.run([python, "--version"], capture_output=True, text=True, check=True)
+        assert shown.stdout.startswith(f"Python {version}.")
+
+
+def _requirements() -> list[Requirement]:
+    """Everything that pyproject.toml asks for, extras and build too."""
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = document["project"]
+    groups = [project["dependencies"], document["build-system"]["requires"]]
+    groups += project["optional-dependencies"].values()
+    return [Requirement(text) for group in groups for text in group]
+
+
+def test_no_dependency_floats_into_a_version_that_nobody_tried() -> None:
+    """Each has a lowest and a highest version, and so has Python."""
+    unbounded = [
+        str(one)
+        for one in _requirements()
+        if not {">=", "<"} <= {part.operator for part in one.specifier}
+    ]
+    assert unbounded == []
+    python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert python == ">=3.11,<3.15"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_lock_of_every_python_fits_what_is_asked_for(version: str) -> None:
+    """It names a version of each dependency within its bounds, and no place to get it from."""
+    lines = (ROOT / "constraints" / f"py{version.replace('.', '')}.txt").read_text().splitlines()
+    environment = {"python_version": version, "python_full_version": f"{version}.0"}
+    locked: dict[str, str] = {}
+    for line in lines[1:]:
+        one = Requirement(line)
+        assert one.url is None
+        if one.marker is None or one.marker.evaluate(environment):
+            (pin,) = one.specifier
+            assert pin.operator == "=="
+            locked[canonicalize_name(one.name)] = pin.version
+    for wanted in _requirements():
+        if wanted.name != "setuptools":  # it builds the package, and need not be in its environment
+            assert wanted.specifier.contains(locked[canonicalize_name(wanted.name)]), wanted
 
 
 def test_every_package_is_installed() -> None:

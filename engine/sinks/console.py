@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -22,6 +22,7 @@ from stream.printable import printable
 
 NARROW = 60
 """Columns of a terminal below which a table holds nothing that can be read."""
+_USUAL_WIDTH = 80
 BAR_CELLS = 10
 WIDE = 100
 """Columns of a terminal from which there is room for the bar and the latency."""
@@ -33,6 +34,11 @@ FRAME_LINES = 6
 
 class Terminal(Console):
     """Rich's console, but for what it does when nobody reads it: it ends the whole program."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if self.width < 1:  # COLUMNS=0: what is printed to no width at all is lost
+            self.width = _USUAL_WIDTH
 
     def on_broken_pipe(self) -> NoReturn:
         """Say so instead."""
