@@ -172,10 +172,20 @@ def test_the_version_is_that_of_the_project() -> None:
     assert re.fullmatch(r"bemerc-live \d+\.\d+\.\d+\n", out)
 
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def hear_signals() -> None:
+    """In the new process: what the tests run under may have been told to ignore some."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(*arguments: str) -> subprocess.Popen[str]:
     """Start the program."""
     return subprocess.Popen(
         [sys.executable, str(ROOT / "run_live.py"), *arguments],
+        preexec_fn=hear_signals,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -191,6 +201,7 @@ async def start_and_read(*arguments: str) -> tuple[asyncio.subprocess.Process, s
         *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        preexec_fn=hear_signals,
         cwd=ROOT,
     )
     assert process.stderr is not None
@@ -291,9 +302,6 @@ async def test_an_interrupt_publishes_the_utterance_in_progress(tmp_path: Path) 
     assert 1 <= len(written) == len(printed)
 
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
 async def said_until(process: asyncio.subprocess.Process, part: str) -> str:
     """What the program says, up to a line with that part."""
     assert process.stderr is not None
@@ -333,6 +341,7 @@ async def test_a_signal_while_models_load_ends_the_run(
             *("--mqtt", url, "--node", "test", "--no-text", "--no-behaviour"),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=hear_signals,
             cwd=ROOT,
         )
         await said_until(process, "loading the models")
@@ -360,6 +369,7 @@ async def test_a_signal_leaves_nothing_about_people_on_the_broker(
             *("--mqtt", url, "--node", "test", "--no-text", "--no-video", "--jsonl", str(path)),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=hear_signals,
             cwd=ROOT,
         )
         assert process.stdout is not None
@@ -433,6 +443,7 @@ async def start_server(*arguments: str) -> tuple[asyncio.subprocess.Process, str
         *("serve", "--port", "0", "--metrics", "0", "--mqtt", "off", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        preexec_fn=hear_signals,
         cwd=ROOT,
     )
     assert process.stderr is not None

@@ -16,8 +16,10 @@ SECONDS = 10.0
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    """Leave the signals as pytest has them."""
+    """Leave the signals as pytest has them, who may have been told to ignore some."""
     before = {number: signal.getsignal(number) for number in ENDING}
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

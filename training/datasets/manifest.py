@@ -11,6 +11,7 @@ Every line is an object. The first may be a header instead, with any of the keys
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -157,6 +158,7 @@ class Line:
         folder = self.path.parent
         path = folder / text
         try:
+            _refuse_circle(path)
             legal = header.absolute_paths or path.resolve().is_relative_to(folder.resolve())
         except (OSError, RuntimeError) as error:  # links that go in a circle
             raise self.error(f"{key} is {text!r}, which leads nowhere: {error}") from error
@@ -234,3 +236,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _refuse_circle(path: Path) -> None:
+    """Raise an OSError for links that go in a circle; `Path.resolve` does so before Python 3.13."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        path.stat()
