@@ -6,7 +6,6 @@ python -m export.bundle BUNDLE --seal     write its manifest first
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from engine.arguments import Parser
 from engine.model.manifest import MANIFEST, Manifest, bundle_files, read_record, verify_bundle
 from stream.errors import UserError
 
@@ -52,7 +52,7 @@ def write_manifest(bundle: Path) -> Manifest:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Seal or verify a bundle; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m export.bundle", description="Verify a bundle, or seal it with a manifest."
     )
     parser.add_argument("bundle", type=Path, help="the bundle's folder")

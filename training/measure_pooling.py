@@ -21,6 +21,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from engine.arguments import Parser
 from engine.model.densenet import DenseNet
 from engine.model.encoders import utterance_scores
 from engine.model.spec import compact
@@ -97,7 +98,7 @@ def report(videos: Sequence[tuple[int, dict[float, Tensor]]]) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.measure_pooling",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

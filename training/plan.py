@@ -21,6 +21,7 @@ from typing import Any
 
 from rich.console import Console
 
+from engine.arguments import Parser
 from stream.errors import UserError
 from training import distil, pretune
 from training.datasets.corpora import open_corpus
@@ -292,7 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.plan",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

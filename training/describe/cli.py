@@ -26,6 +26,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from engine.arguments import Parser
 from stream.errors import UserError
 from stream.printable import printable
 from training.datasets.corpus import SPLITS as ALL_SPLITS
@@ -114,7 +115,7 @@ def _say(message: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.describe",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
