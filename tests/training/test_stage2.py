@@ -230,7 +230,7 @@ def test_a_training_that_diverges_is_stopped(fresh: Callable[[str], Job]) -> Non
     settings = {"composed_epochs": 0, "clip_epochs": 0, "learning_rate": 1e30}
     job = fresh("diverged")
     recipe = job.recipe.with_settings(stage1={"epochs": 0}, stage2=settings)
-    with pytest.raises(UserError, match=r"stage2: the loss is nan: lower stage2\.learning_rate"):
+    with pytest.raises(UserError, match=r"stage2: the .* is nan in .*: lower stage2\.learning_rate"):
         stage2.train(dataclasses.replace(job, recipe=recipe))
 
 

@@ -71,8 +71,8 @@ def owner(
 ) -> str:
     """Identifies what a checkpoint belongs to: all of a recipe that changes a stage's weights.
 
-    `trainer.accumulate` is not in it: the same on one process is another number on several. Nor
-    is an option that is off, so that what was trained before the option existed stays known.
+    The number of processes is not in it, as it changes nothing. Nor is an option that is off, so
+    that what was trained before the option existed stays known.
 
     Args:
         recipe: Of the training.
@@ -94,6 +94,8 @@ def owner(
         "precision": settings.trainer.precision,
         "quantization": settings.trainer.quantization,
     }
+    if settings.trainer.accumulate > 1:
+        parts["accumulate"] = settings.trainer.accumulate
     if settings.distils and stage == "stage2":
         parts["distillation"] = dataclasses.asdict(settings.distillation)
     if settings.pretune.epochs:
