@@ -158,6 +158,9 @@ class PromptSpec:
     """Stands before the description of a turn's behaviour, in stage 1."""
     max_behaviour_tokens: int = 96
     """A longer description is cut."""
+    within_lines: bool = False
+    """Tokenise each part of a line as it stands within it. Tokenizers such as LLaMA's else put a
+    space mark before each part; bundles that learned so keep it off."""
 
     def __post_init__(self) -> None:
         """Refuse budgets that no turn fits in."""
@@ -249,7 +252,7 @@ def paper(**changes: Any) -> ModelSpec:
             source="frame", size=336, tokens=8, densenet=DenseNetConfig(), mean=0.45, std=0.225
         ),
         audio=AudioSpec(feature_set="ComParE_2016", hop_seconds=2.0, hidden=0),
-        prompt=PromptSpec(context_tokens=2048),
+        prompt=PromptSpec(context_tokens=2048, within_lines=True),
         llm=LlmSpec(base="lmsys/vicuna-7b-v1.5", hidden_size=4096, lora_first_layer=0),
         evidence=False,
     )
