@@ -220,13 +220,24 @@ class PromptBuilder:
         ]
 
     def first_read(self, turns: Sequence[TurnShape]) -> int:
-        """Index of the first turn that the last one is read with."""
+        """Index of the first turn that the last one is read with, 0 without any.
+
+        No later turn is read with one before it, so those need not be kept: without them every
+        later turn is read with just the same.
+        """
+        if not turns:
+            return 0
         return first_turns([self.turn_length(turn) for turn in turns], self._room(None))[-1]
 
-    def first_kept(self, turns: Sequence[TurnShape], spare: int) -> int:
-        """Index of the first of some turns to keep so that `spare` tokens are left for more."""
-        lengths = [self.turn_length(turn) for turn in turns]
-        return first_turns([*lengths, spare], self._room(None))[-1]
+    def first_ahead(self, turns: Sequence[TurnShape], most: int) -> int:
+        """Index of the first turn that a next one is read with, if it is long.
+
+        Args:
+            turns: All that the next one may be read with, in order.
+            most: Tokens that the next one has, at most; of a small context a quarter counts.
+        """
+        lengths, room = [self.turn_length(turn) for turn in turns], self._room(None)
+        return first_turns([*lengths, min(most, room // 4)], room)[-1]
 
     def _room(self, budget: int | None) -> int:
         """Tokens of a prompt that turns may take."""
