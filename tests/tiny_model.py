@@ -31,7 +31,10 @@ from training.smoke import WORDS
 
 TESTS = Path(__file__).parent
 CLIP = TESTS.parent / "demo" / "talk.mp4"
-INSTRUCTION_LINES = (flat_instruction(MELD_LABELS).strip(), PromptSpec().behaviour_instruction.strip())
+INSTRUCTION_LINES = (
+    flat_instruction(MELD_LABELS).strip(),
+    PromptSpec().behaviour_instruction.strip(),
+)
 
 
 @functools.cache
@@ -148,7 +151,7 @@ def _byte_pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:
 
 
 def sentencepiece_model() -> bytes:
-    """A small `tokenizer.model`, as LLaMA's first models and Vicuna have it, trained on a moment."""
+    """A small `tokenizer.model`, as LLaMA's first models and Vicuna have it."""
     lines = [f"{text} -> {label} => raises the brows" for label, text in WORDS.items()]
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(

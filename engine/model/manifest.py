@@ -91,6 +91,12 @@ def bundle_files(bundle: Path) -> dict[str, Path]:
             raise _refusal(bundle, f"{name} is a link")
         if path.is_dir() or name == MANIFEST:
             continue
+        if path.suffix == ".partial":
+            raise UserError(
+                f"the bundle {bundle} was refused: writing {path.stem} was interrupted; write it "
+                f"again (python -m export.bundle {bundle} --seal writes a manifest), or restore "
+                "the bundle from where you got it"
+            )
         if path.suffix not in SUFFIXES:
             raise _refusal(bundle, f"{name} is not one of the types {', '.join(SUFFIXES)}")
         files[name] = path

@@ -26,7 +26,6 @@ from engine.model.prompt import DescribedPrompt, Prompt, PromptBuilder, TurnShap
 from engine.model.spec import LlmSpec, ModelSpec
 from stream.errors import UserError
 
-
 WORDLESS_SOURCES = ("audio", "video")
 """Sources of evidence that score a turn without words."""
 

@@ -76,9 +76,7 @@ class ProsodyEncoder(nn.Module):
         """(n, P) measures -> (n, P), outliers clipped at 5 deviations; NaN stays."""
         return ((_transform(measured) - self.mean) / self.deviation).clamp(-5, 5)
 
-    def scale(
-        self, measured: Iterable[Tensor], before: SpeakerScale | None = None
-    ) -> SpeakerScale:
+    def scale(self, measured: Iterable[Tensor], before: SpeakerScale | None = None) -> SpeakerScale:
         """What is usual for a speaker, from the (P,) measures of the turns before.
 
         `before` is of turns before these.

@@ -36,7 +36,9 @@ def converted(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     out = tmp_path_factory.mktemp("converted") / "vicuna-7b"
     blocks = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     (code,) = (block for block in blocks if "lmsys/vicuna-7b-v1.5" in block)
-    code = code.replace("lmsys/vicuna-7b-v1.5", str(published)).replace('"vicuna-7b"', repr(str(out)))
+    code = code.replace("lmsys/vicuna-7b-v1.5", str(published)).replace(
+        '"vicuna-7b"', repr(str(out))
+    )
     logging.disable_progress_bar()
     exec(compile(code, str(DOCS), "exec"), {})
     return out

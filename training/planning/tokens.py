@@ -150,7 +150,6 @@ def counted_sizes(
 
     A turn without times counts as one window.
     """
-
     prompt = None if tokenizer is None else PromptBuilder(tokenizer, spec.prompt)
 
     def words(text: str) -> float:
