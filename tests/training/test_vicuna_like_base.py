@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_model import write_vicuna_like
+from tiny_model import write_descriptions, write_vicuna_like
 from transformers.utils import logging
 
 from stream.errors import UserError
 from training import stage1
-from training.describe.description import Description
 from training.learning.learner import build_learner
 from training.script import Job
-from training.sources import DESCRIPTIONS
 
 DOCS = Path(__file__).parents[2] / "docs" / "training.md"
 
@@ -58,29 +55,12 @@ def job_on(tiny_job: Job, tmp_path: Path) -> Callable[[Path], Job]:
     return make
 
 
-def describe(job: Job) -> None:
-    """One description for every utterance of train and dev."""
-    job.runs.mkdir(parents=True)
-    lines = []
-    for split, dialogues in job.open_corpus().splits.items():
-        for dialogue in dialogues:
-            for one in dialogue.utterances:
-                record = {
-                    "corpus": "meld", "split": split, "dialogue": dialogue.id,
-                    "utterance": one.utterance_id, "model": "none", "prompt_version": "1",
-                    "frames": "0" * 64, "attempts": 1, "created": "2026-01-01T00:00:00Z",
-                    "description": dataclasses.asdict(Description("raises the brows", "nods", "")),
-                }  # fmt: skip
-                lines.append(json.dumps(record))
-    (job.runs / DESCRIPTIONS).write_text("\n".join(lines) + "\n")
-
-
 def test_stage_1_runs_on_what_the_documentation_converts(
     converted: Path, job_on: Callable[[Path], Job]
 ) -> None:
     """The tokenizer is read, the weights are safetensors, and LoRA is learned."""
     job = job_on(converted)
-    describe(job)
+    write_descriptions(job)
     stage1.train(job)
     learned = load_file(job.runs / "stage1" / "lora.safetensors")
     assert any(bool(value.abs().max() > 0) for name, value in learned.items() if "lora_B" in name)

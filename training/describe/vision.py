@@ -17,6 +17,7 @@ from training.describe.pictures import fit
 from training.describe.processor import load_processor
 from training.describe.prompt import PROMPT_VERSION, write_prompt
 from training.describe.teacher import Failure, Request, TeacherDownError
+from training.device import make_room
 
 MAX_NEW_TOKENS = 300
 RETRY_TEMPERATURE = 0.7
@@ -58,6 +59,7 @@ class VisionTeacher:
         """
         folder = resolve(name)
         where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        make_room()
         processor = load_processor(folder)
         try:
             model = AutoModelForImageTextToText.from_pretrained(

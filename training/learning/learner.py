@@ -18,7 +18,7 @@ from transformers import BitsAndBytesConfig
 from engine.model.model import EmotionModel, add_lora, load_base
 from export.models import resolve
 from stream.errors import UserError
-from training.device import has_fast_bf16
+from training.device import has_fast_bf16, make_room
 from training.learning.checkpoint import gathered, write_tensors
 from training.learning.lora_linear import lighten_lora
 from training.learning.objectives import Objectives
@@ -42,6 +42,7 @@ def build_learner(
         UserError: the base cannot be had, is not as the spec says, or is to be quantised
             without bitsandbytes.
     """
+    make_room()  # of an earlier stage's model, where one process does several
     llm, tokenizer = _load(recipe)
     if recipe.settings.trainer.checkpoint_activations:
         llm.activation_checkpointing_enable({"use_reentrant": False})
