@@ -18,6 +18,16 @@ def make_room() -> None:
         torch.cuda.empty_cache()
 
 
+def training_device() -> torch.device:
+    """Where encoders are trained: on the GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is the faster way on a device."""
+    return has_fast_bf16() if device.type == "cpu" else torch.cuda.is_bf16_supported()
+
+
 def scoring_device() -> tuple[torch.device, torch.dtype]:
     """The device, and what the base LLM is kept in there: 7 billion numbers in bf16 fit a GPU."""
     if torch.cuda.is_available():

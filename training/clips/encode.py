@@ -162,7 +162,10 @@ def _network(encoders: Encoders) -> str:
     """Name of the DenseNet with what else decides over its features."""
     video = encoders.spec.video
     weights = {name: _array(value) for name, value in encoders.densenet.state_dict().items()}
-    return weights_digest(weights, video.mean, video.std, encoders.spec.evidence)
+    scale = [
+        one for of in (video.mean, video.std) for one in (of if isinstance(of, tuple) else (of,))
+    ]
+    return weights_digest(weights, *scale, encoders.spec.evidence)
 
 
 def _array(values: Tensor) -> NDArray[np.generic]:

@@ -192,4 +192,6 @@ def _four_bit(dtype: torch.dtype) -> BitsAndBytesConfig:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
+        # FSDP flattens what is of one type: packed weights must be stored as the others are.
+        bnb_4bit_quant_storage=dtype,
     )
