@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from tiny_model import random_dialogues
 
 from stream.errors import UserError
+from training.learning import learner as learner_module
 from training.learning.learner import build_learner, load_lora, lora_parameters, owner, save_learned
 from training.learning.objectives import Objectives
 from training.learning.sequences import TrainingSequence
@@ -202,3 +203,10 @@ def test_damaged_lora_is_one_line(smoke: Smoke, tmp_path: Path) -> None:
         UserError, match=r"lora\.safetensors cannot be read .*train that stage again"
     ):
         load_lora(built(smoke.recipe), tmp_path / "lora.safetensors")
+
+
+def test_four_bits_are_stored_as_the_rest_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that FSDP shards packed weights beside the others of the same type."""
+    monkeypatch.setattr(learner_module.importlib.util, "find_spec", lambda name: object())
+    config = learner_module._four_bit(torch.bfloat16)
+    assert config.bnb_4bit_quant_storage == config.bnb_4bit_compute_dtype == torch.bfloat16
