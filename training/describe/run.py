@@ -115,9 +115,8 @@ def describe_recipe(
     if shard is not None:
         tasks, known = shard.of(tasks), read_records(out)
         out = shard.file(out)
-    with RecordFile(
-        out, known
-    ) as file:  # locked and checked before a model is loaded, which takes long
+    # Locked and checked before a model is loaded, which takes long.
+    with RecordFile(out, known) as file:
         if shard is None:
             join(file)
         remembers = options.kind in REMEMBERING
