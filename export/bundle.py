@@ -19,7 +19,14 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from engine.model.manifest import MANIFEST, Manifest, bundle_files, read_record, verify_bundle
+from engine.model.manifest import (
+    MANIFEST,
+    REPLACED,
+    Manifest,
+    bundle_files,
+    read_record,
+    verify_bundle,
+)
 from stream.errors import UserError
 
 __all__ = ["SPEC", "building", "main", "rewriting", "verify_bundle", "write_manifest"]
@@ -27,8 +34,8 @@ __all__ = ["SPEC", "building", "main", "rewriting", "verify_bundle", "write_mani
 SPEC = "spec.json"
 """The model spec inside a bundle, which gives the manifest its name and version."""
 
-PARTIAL, REPLACED = ".partial", ".replaced"
-"""What the names of a folder that is being written, and of one that gives way, end with."""
+PARTIAL = ".partial"
+"""What the name of a folder that is being written ends with."""
 KEPT = (".md", ".png")
 """Types of file that stay where a bundle is built anew: its model card."""
 
@@ -85,7 +92,10 @@ def _put_in_place(partial: Path, out: Path) -> None:
     shutil.rmtree(replaced, ignore_errors=True)
     if out.exists():
         out.rename(replaced)
-    partial.rename(out)
+    try:
+        partial.rename(out)
+    finally:
+        _recover(out)
     shutil.rmtree(replaced, ignore_errors=True)
 
 
@@ -97,14 +107,15 @@ def _recover(out: Path) -> None:
 
 
 def _require_replaceable(out: Path) -> list[str]:
-    """The files of a bundle that may be replaced; none where there is none.
+    """The files of a bundle that may be replaced, but for its manifest; none where there is none.
 
     Raises:
         UserError: There is something else, too.
     """
     if not out.exists():
         return []
-    present = [path.relative_to(out).as_posix() for path in out.rglob("*")] if out.is_dir() else []
+    files = [path for path in out.rglob("*") if path.is_symlink() or not path.is_dir()]
+    present = [path.relative_to(out).as_posix() for path in files]
     try:
         ours = json.loads((out / MANIFEST).read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -115,7 +126,7 @@ def _require_replaceable(out: Path) -> list[str]:
             f"{out} holds {others[0] if others else 'a file'}, which is no part of a bundle and "
             "would be lost: move it, or give the bundle another folder"
         )
-    return list(ours)
+    return [name for name in present if name in ours]
 
 
 def write_manifest(bundle: Path) -> Manifest:

@@ -25,7 +25,9 @@ def training_device() -> torch.device:
 
 def has_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is the faster way on a device."""
-    return has_fast_bf16() if device.type == "cpu" else torch.cuda.is_bf16_supported()
+    if device.type == "cpu":
+        return has_fast_bf16()
+    return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def scoring_device() -> tuple[torch.device, torch.dtype]:

@@ -18,6 +18,8 @@ from typing import Any
 from stream.errors import UserError
 
 MANIFEST = "manifest.json"
+REPLACED = ".replaced"
+"""What the name of a bundle ends with, for the moment in which another takes its place."""
 SUFFIXES = (".json", ".md", ".onnx", ".png", ".safetensors")
 """Types of file in a bundle: none of them can run code when it is loaded."""
 
@@ -62,6 +64,12 @@ def verify_bundle(bundle: Path) -> Manifest:
     try:
         content = path.read_bytes()
     except OSError as error:
+        given_way = bundle.with_name(f"{bundle.name}{REPLACED}")
+        if not bundle.exists() and given_way.is_dir():
+            raise UserError(
+                f"{bundle} was being replaced when that was stopped: rename {given_way} to "
+                f"{bundle.name}, or run the command that replaced it again"
+            ) from error
         raise UserError(
             f"{bundle} is no bundle ({MANIFEST}: {error.strerror}): "
             "give --bundle the folder of a bundle, such as bundles/compact"

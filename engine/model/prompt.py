@@ -267,7 +267,7 @@ class PromptBuilder:
         """Ids of what opens a dialogue: with what a tokenizer begins, not with what it ends."""
         ids = list(self._tokenizer(text).input_ids)
         end = getattr(self._tokenizer, "eos_token_id", None)
-        return ids[:-1] if end is not None and ids[-1] == end else ids
+        return ids[:-1] if ids and end is not None and ids[-1] == end else ids
 
 
 def _plain_ids(tokenizer: Any, text: str) -> tuple[int, ...]:

@@ -116,6 +116,10 @@ def test_a_kill_leaves_the_old_bundle_or_none(step: str, there: bool, tmp_path: 
     elif out.exists():
         assert there
         assert name_of(out) == "old"
+    else:
+        told = "was being replaced .* run the command" if there else "is no bundle"
+        with pytest.raises(UserError, match=told):
+            verify_bundle(out)
     with building(out) as folder:
         (folder / "spec.json").write_text('{"name": "newest", "version": 1}')
     assert name_of(out) == "newest"
@@ -160,3 +164,22 @@ def test_a_seal_that_was_interrupted_is_refused_and_done_again(bundle: Path) -> 
         verify_bundle(bundle)
     assert main([str(bundle), "--seal"]) == 0
     verify_bundle(bundle)
+
+
+def test_a_bundle_with_folders_is_replaced(bundle: Path) -> None:
+    """What the manifest lists is known wherever it is; of the card what is there stays."""
+    out = bundle / "mine"
+    for name in ("old", "new"):
+        with building(out) as folder:
+            (folder / "spec.json").write_text(f'{{"name": "{name}", "version": 1}}')
+            (folder / "pictures").mkdir(exist_ok=True)
+            if name == "old":
+                (folder / "pictures/card.png").write_bytes(b"x")
+                (folder / "MODEL_CARD.md").write_text("# Tiny")
+                (folder / "calibration.json").write_text("{}")
+        (out / "MODEL_CARD.md").unlink(missing_ok=True)
+    assert [path.name for path in sorted(out.rglob("*.*"))] == [
+        "manifest.json",
+        "card.png",
+        "spec.json",
+    ]

@@ -22,7 +22,7 @@ def test_work_goes_to_the_gpu_where_there_is_one(
 
 def test_half_precision_is_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each device says for itself; what the other can do does not matter."""
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     monkeypatch.setattr(device, "has_fast_bf16", lambda: False)
     assert device.has_bf16(torch.device("cuda"))
     assert not device.has_bf16(torch.device("cpu"))
