@@ -28,7 +28,7 @@ from stream.errors import UserError
 from training.datasets.dialogues import Dialogue
 from training.device import training_device
 from training.evaluation.metrics import scores
-from training.learning.checkpoint import write_tensors
+from training.learning.checkpoint import require_finite, write_tensors
 from training.script import Job, run_script, script_parser
 
 WEIGHTS = "prosody.safetensors"
@@ -180,6 +180,7 @@ def train(
     """Train, write and evaluate; returns the dev figures."""
     turns = gather(dialogues, labels)
     encoder = fit(turns, len(labels), options)
+    require_finite("the prosody encoder", encoder.state_dict())
     figures = evaluate(encoder, gather(dev, labels), labels)
     out.mkdir(parents=True, exist_ok=True)
     (out / "prosody.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

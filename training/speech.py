@@ -32,7 +32,7 @@ from engine.model.spec import AudioSpec
 from training.datasets.labels import MELD_INDEX
 from training.datasets.speech import find_speech, speaker_split
 from training.device import training_device
-from training.learning.checkpoint import write_tensors
+from training.learning.checkpoint import require_finite, write_tensors
 from training.progress import progress_bar
 from training.script import Job, run_script, script_parser
 from training.voice.clips import Clips, gather, heard, mean_by, unweighted_accuracy
@@ -201,6 +201,7 @@ def train(
     after = {count: evaluate(model, dev, count) for count in HEARD if spec.speaker_normalised}
     for count, known in after.items():
         print(f"after {count} utterances of the speaker: {_in_words(known)}")
+    require_finite("the speech encoder", model.state_dict())
     if out is not None:
         unseen = temper(model, out_of_fold(clips, spec, options), clips)
         out.mkdir(parents=True, exist_ok=True)

@@ -162,10 +162,12 @@ def _network(encoders: Encoders) -> str:
     """Name of the DenseNet with what else decides over its features."""
     video = encoders.spec.video
     weights = {name: _array(value) for name, value in encoders.densenet.state_dict().items()}
-    scale = [
-        one for of in (video.mean, video.std) for one in (of if isinstance(of, tuple) else (of,))
-    ]
+    scale = (*_numbers(video.mean), *_numbers(video.std))
     return weights_digest(weights, *scale, encoders.spec.evidence)
+
+
+def _numbers(given: float | tuple[float, ...]) -> tuple[float, ...]:
+    return given if isinstance(given, tuple) else (given,)
 
 
 def _array(values: Tensor) -> NDArray[np.generic]:

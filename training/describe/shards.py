@@ -9,6 +9,7 @@ Dialogues stay whole, as some teachers remember one.
 from __future__ import annotations
 
 import argparse
+import glob
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ def join(whole: RecordFile) -> None:
         UserError: A part is still being written, or has a line that is no record.
     """
     path = whole.path
-    for part in sorted(path.parent.glob(f"{path.stem}.shard-*-of-*{path.suffix}")):
+    pattern = f"{glob.escape(path.stem)}.shard-*-of-*{glob.escape(path.suffix)}"
+    for part in sorted(path.parent.glob(pattern)):
         with RecordFile(part) as file:
             whole.append(
                 record

@@ -241,7 +241,7 @@ class _Loop:
         name, out = self.training.name, self.training.out
         again = "start the same command again"
         if self._checkpoint.exists():
-            again = f"delete {out} to begin anew: its checkpoint is of the other learning rate"
+            again = f"delete {out} to begin anew, as its checkpoint is of the settings that failed"
         raise UserError(
             f"{name}: the {what} is {value} in update {self.progress.updates + 1}, and nothing was "
             f"learned from it: lower {name}.learning_rate (with --set) or raise trainer.precision "
