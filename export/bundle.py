@@ -29,7 +29,15 @@ from engine.model.manifest import (
 )
 from stream.errors import UserError
 
-__all__ = ["SPEC", "building", "main", "rewriting", "verify_bundle", "write_manifest"]
+__all__ = [
+    "SPEC",
+    "building",
+    "main",
+    "require_replaceable",
+    "rewriting",
+    "verify_bundle",
+    "write_manifest",
+]
 
 SPEC = "spec.json"
 """The model spec inside a bundle, which gives the manifest its name and version."""
@@ -51,7 +59,7 @@ def building(out: Path) -> Iterator[Path]:
     """
     out = Path(os.path.abspath(out))
     _recover(out)
-    present = _require_replaceable(out)
+    present = require_replaceable(out)
     partial = out.with_name(f"{out.name}{PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -106,7 +114,7 @@ def _recover(out: Path) -> None:
         replaced.rename(out)
 
 
-def _require_replaceable(out: Path) -> list[str]:
+def require_replaceable(out: Path) -> list[str]:
     """The files of a bundle that may be replaced, but for its manifest; none where there is none.
 
     Raises:

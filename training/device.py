@@ -27,7 +27,7 @@ def has_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is the faster way on a device."""
     if device.type == "cpu":
         return has_fast_bf16()
-    return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def scoring_device() -> tuple[torch.device, torch.dtype]:

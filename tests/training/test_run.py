@@ -13,6 +13,7 @@ import torch
 from tiny_model import write_descriptions
 
 from engine.model.model import EmotionModel
+from stream.errors import UserError
 from training import run
 from training.script import Job
 from training.smoke import Smoke
@@ -54,3 +55,15 @@ def test_no_model_outlives_its_step(
     assert (out / "manifest.json").exists()
     assert len(alive) >= 3  # both stages and the bundle, maybe pre-tuning and the larger LLM
     assert alive == [0] * len(alive)
+
+
+def test_a_folder_that_would_be_lost_is_refused_before_hours_of_work(
+    tiny_job: Job, tmp_path: Path
+) -> None:
+    """Not by the last step: nothing was trained yet."""
+    (tmp_path / "thesis.txt").write_text("years of work")
+    options = Namespace(smoke=False, out=tmp_path)
+    job = dataclasses.replace(tiny_job, runs=tmp_path / "runs", options=options)
+    with pytest.raises(UserError, match=r"holds thesis\.txt"):
+        run.run(job)
+    assert not job.runs.exists()
