@@ -6,7 +6,6 @@ are given to the reader, as live recognition does: it tracks faces for the model
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import statistics
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import cv2
 
+from engine.arguments import Parser
 from engine.behaviour import Baseline, BehaviourReader
 from engine.behaviour.landmarks import FaceLandmarker
 from engine.behaviour.pose import PoseLandmarker
@@ -85,7 +85,7 @@ def _timed(taken: list[float]) -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.behaviour", description=__doc__)
+    parser = Parser(prog="python -m benchmarks.behaviour", description=__doc__)
     parser.add_argument("file", type=Path, help="a video with a face, such as demo/talk.mp4")
     parser.add_argument("--seconds", type=float, default=3.0, help="of an utterance (default: 3)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

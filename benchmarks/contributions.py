@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
+from engine.arguments import Parser
 from engine.model.model import TurnInputs
 from engine.model.reader import DialogueReader
 from engine.model.recognizer import Recognizer, read_spec, used_modalities, without
@@ -62,7 +63,7 @@ def compare(told: NDArray[np.float64], anew: NDArray[np.float64]) -> dict[str, d
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, compare, print."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.contributions",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -39,6 +39,7 @@ from rich.table import Table
 
 from benchmarks.looped_clip import LoopedClip, find_speech
 from engine import assembly, cli
+from engine.arguments import Parser
 from engine.dialogue import Turn
 from engine.events import EmotionEvent
 from engine.faces import FaceDetector, FaceFollower
@@ -438,7 +439,7 @@ async def soak(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, play, print."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.live",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

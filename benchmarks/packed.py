@@ -37,6 +37,7 @@ from benchmarks.schemes import (
     single_samples,
     synthesised_dialogues,
 )
+from engine.arguments import Parser
 from engine.model.model import EmotionModel, add_lora, load_base
 from engine.model.spec import compact
 from export.models import resolve
@@ -278,7 +279,7 @@ def _print(result: Comparison, console: Console) -> None:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.packed",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

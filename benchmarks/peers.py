@@ -45,6 +45,7 @@ from benchmarks.peer_texts import (
     score_bundle_texts,
     score_text_model,
 )
+from engine.arguments import Parser
 from stream.errors import UserError
 from training.evaluation.examples import read_dev_faces
 
@@ -129,7 +130,7 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.peers",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -22,6 +22,7 @@ from rich.progress import track
 from rich.table import Table
 
 from engine import transcriber
+from engine.arguments import Parser
 from export.models import resolve
 from training.datasets.speech import find_speech, load_audio
 from training.evaluation.word_errors import word_errors
@@ -39,7 +40,7 @@ WINDOWS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, measure, print."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.transcription",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -8,7 +8,6 @@ sound of the first, and asks whose mouth moves.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
@@ -23,6 +22,7 @@ import numpy as np
 
 from benchmarks.mouths import measure_mouths
 from benchmarks.voice_clips import WINDOW, Floats, Voice, by_speaker, hear
+from engine.arguments import Parser
 from engine.voices import HOP_SECONDS, Speakers, VoiceChange, VoiceEmbedding
 from export.models import resolve
 from stream.errors import UserError
@@ -194,7 +194,7 @@ def _cost(voice: Voice, embed: VoiceEmbedding) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.voices", description=__doc__)
+    parser = Parser(prog="python -m benchmarks.voices", description=__doc__)
     kinds = parser.add_subparsers(dest="kind", required=True)
     sound = kinds.add_parser("sound", help="telling voices apart")
     sound.add_argument("--data", type=Path, required=True, help="folder with speech corpora")

@@ -6,16 +6,15 @@ Imports nothing heavy, so that `--help` and mistakes are answered at once.
 from __future__ import annotations
 
 import argparse
-import difflib
 import math
 import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Literal
 
-from stream.printable import message as printable
+from engine.arguments import Parser
 
 BUNDLE = Path(__file__).parents[1] / "bundles" / "compact"
 BROKER = "mqtt://127.0.0.1:1883"
@@ -135,71 +134,6 @@ class WatchOptions:
     topics: tuple[str, ...]
     """Empty for the events of everybody."""
     json: bool
-
-
-class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong and what to do next, without the whole usage.
-
-    Options are written in full, and each is given once: of two the first would be ignored. A value
-    may begin with a dash, as names of files may.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(allow_abbrev=False, **options)
-        for name in (None, "store"):
-            self.register("action", name, _StoreOnce)
-
-    def parse_args(self, args: Sequence[str], namespace: None = None) -> argparse.Namespace:  # type: ignore[override]
-        """Read the arguments.
-
-        Args:
-            args: As given, without the name of the program.
-            namespace: Not used.
-        """
-        values, unknown = self.parse_known_args(self._joined(args))
-        if unknown:
-            known = difflib.get_close_matches(unknown[0], self._option_string_actions, 1)
-            hint = f": did you mean {known[0]}?" if known else ""
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
-        vars(values).pop(_GIVEN, None)
-        return values
-
-    def error(self, message: str) -> NoReturn:
-        """Print the line and exit with code 2."""
-        self.exit(2, f"error: {printable(message)}; see python {self.prog} --help\n")
-
-    def _joined(self, given: Sequence[str]) -> list[str]:
-        """Each option that takes a value with its value, where argparse would take that for one."""
-        joined: list[str] = []
-        for argument in given:
-            before = self._option_string_actions.get(joined[-1]) if joined else None
-            takes = before is not None and before.nargs is None
-            known = argument.partition("=")[0] in self._option_string_actions
-            if takes and argument.startswith("-") and argument != "-" and not known:
-                joined[-1] += f"={argument}"
-            else:
-                joined.append(argument)
-        return joined
-
-
-_GIVEN = "_given"
-
-
-class _StoreOnce(argparse.Action):
-    """Keeps the value of an option that is given once."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        given = vars(namespace).setdefault(_GIVEN, set())
-        if option_string is not None and self.dest in given:
-            parser.error(f"{option_string} is given more than once: give one")
-        given.add(self.dest)
-        setattr(namespace, self.dest, values)
 
 
 def parse(arguments: Sequence[str], version: str) -> Options:

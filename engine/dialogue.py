@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.model.model import TurnInputs
+    from engine.model.speaker import Heard
 
 
 @dataclass(frozen=True)
@@ -19,3 +21,5 @@ class Turn:
     """What was said; None where the words are unknown."""
     inputs: TurnInputs | None = None
     """The turn as the recogniser encoded it; None leaves it with its words alone."""
+    before: Mapping[str, Heard] = field(default_factory=dict)
+    """Of the first turn that is kept: by speaker, how those before it sounded."""

@@ -13,7 +13,6 @@ Run `python -m export.models --help` for the command.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from engine.arguments import Parser
 from export.hub import snapshot
 from export.registry import REGISTRY, BaseModel
 from export.wheels import file_sha256
@@ -184,7 +184,7 @@ def _say(message: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch and verify base weights; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m export.models",
         description="Fetch and verify base weights into the cache (BEMERC_CACHE).",
     )

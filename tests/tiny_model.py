@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import io
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+import sentencepiece
 import soundfile
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import LlamaTokenizer, PreTrainedTokenizerFast
+from transformers import (
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlamaTokenizer,
+    PreTrainedTokenizerFast,
+)
 
 from engine.model.fusion import audio_features, video_features
 from engine.model.model import EmotionModel, TurnInputs, add_lora, load_base
-from engine.model.spec import ModelSpec
+from engine.model.spec import MELD_LABELS, ModelSpec, PromptSpec, flat_instruction
 from stream.media import SAMPLE_RATE, Samples, VideoFrame
+from training.describe.description import Description
+from training.script import Job
 from training.smoke import WORDS
+from training.sources import DESCRIPTIONS
 
 TESTS = Path(__file__).parent
 CLIP = TESTS.parent / "demo" / "talk.mp4"
+INSTRUCTION_LINES = (
+    flat_instruction(MELD_LABELS).strip(),
+    PromptSpec().behaviour_instruction.strip(),
+)
 
 
 @functools.cache
@@ -135,3 +152,79 @@ def _byte_pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:
     tokenizer.train_from_iterator([f"{label} -> {text}" for label, text in WORDS.items()], trainer)
     model: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
     return model["vocab"], [(left, right) for left, right in model["merges"]]
+
+
+def sentencepiece_model() -> bytes:
+    """A small `tokenizer.model`, as LLaMA's first models and Vicuna have it."""
+    lines = [f"{text} -> {label} => raises the brows" for label, text in WORDS.items()]
+    written = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([*lines, *INSTRUCTION_LINES]),
+        model_writer=written,
+        model_type="bpe",
+        vocab_size=420,
+        required_chars="ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        byte_fallback=True,
+        hard_vocab_limit=False,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        minloglevel=2,
+    )
+    return written.getvalue()
+
+
+def sentencepiece_tokenizer() -> Any:
+    """What transformers reads of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        _write_tokenizer(Path(folder))
+        return AutoTokenizer.from_pretrained(folder)
+
+
+def write_vicuna_like(folder: Path) -> Path:
+    """A tiny LLaMA as Vicuna's repository has it: pickled weights, `tokenizer.model` alone."""
+    folder.mkdir(parents=True)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=500,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=2048,
+        architectures=["LlamaForCausalLM"],
+    )
+    config.save_pretrained(folder)
+    torch.save(LlamaForCausalLM(config).state_dict(), folder / "pytorch_model.bin")
+    _write_tokenizer(folder)
+    return folder
+
+
+def _write_tokenizer(folder: Path) -> None:
+    (folder / "tokenizer.model").write_bytes(sentencepiece_model())
+    told = {
+        "add_bos_token": True,
+        "add_eos_token": False,
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+        "legacy": False,
+        "tokenizer_class": "LlamaTokenizer",
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(told))
+
+
+def write_descriptions(job: Job) -> None:
+    """One description for every utterance of train and dev."""
+    job.runs.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for split, dialogues in job.open_corpus().splits.items():
+        for dialogue in dialogues:
+            for one in dialogue.utterances:
+                record = {
+                    "corpus": "meld", "split": split, "dialogue": dialogue.id,
+                    "utterance": one.utterance_id, "model": "none", "prompt_version": "1",
+                    "frames": "0" * 64, "attempts": 1, "created": "2026-01-01T00:00:00Z",
+                    "description": dataclasses.asdict(Description("raises the brows", "nods", "")),
+                }  # fmt: skip
+                lines.append(json.dumps(record))
+    (job.runs / DESCRIPTIONS).write_text("\n".join(lines) + "\n")

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from engine.model.inputs import normalised, per_channel
 from engine.model.spec import VideoSpec
 
 DEGRADED = 0.25
@@ -42,8 +43,8 @@ def augment_faces(faces: Tensor, generator: Generator, side: int | None = None) 
 
 def augment_pictures(pictures: Tensor, spec: VideoSpec, generator: Generator) -> Tensor:
     """The same of pictures (B, C, S, S) that are normalised for the DenseNet, and stay so."""
-    pixels = augment_faces(pictures * spec.std + spec.mean, generator)
-    return (pixels - spec.mean) / spec.std
+    pixels = pictures * per_channel(spec.std) + per_channel(spec.mean)
+    return normalised(augment_faces(pixels, generator), spec)
 
 
 def _uniform(generator: Generator, count: int, low: float, high: float) -> Tensor:

@@ -11,17 +11,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.model.calibration import Calibration
+import torch
+
+from export.bundle import building
 from stream.errors import UserError
 from training import distil, pretune
-from training.calibrate import calibrate, figures_table, write_calibration
+from training.calibrate import figures_table, load, measure, write_calibration
+from training.evidence_weights import set_evidence_weights, write_evidence_weights
 from training.learning import members
 from training.learning.learner import owner
 from training.learning.provenance import PROVENANCE, join_provenance, require_finished
 from training.progress import console
 from training.prosody import WEIGHTS as PROSODY
 from training.prosody import prosody_weights
-from training.prosody_evidence import attach
+from training.prosody_evidence import gain_of
 from training.refit import refit, refit_table
 from training.script import Job, run_script, script_parser
 from training.stage2 import start_of
@@ -38,7 +41,7 @@ ENCODER_RECORDS = {"face": "face/face.json", "speech": "speech/speech.json"}
 
 
 def assemble(job: Job, out: Path) -> None:
-    """Write a bundle without calibration; a model card that is there stays.
+    """Write the files of a bundle without calibration and manifest.
 
     What another recipe left in the runs folder is passed over: encoders that stage 2 trained,
     where this recipe keeps them frozen, and the record of a stage 1 that it does not have.
@@ -65,7 +68,6 @@ def assemble(job: Job, out: Path) -> None:
         }
         text = json.dumps(provenance, indent=2) + "\n"
         (out / PROVENANCE).write_text(text, encoding="utf-8")
-    write_calibration(Calibration(), out)
 
 
 def provenance_folders(job: Job) -> list[Path]:
@@ -92,13 +94,23 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def build(job: Job, out: Path) -> None:
-    """Assemble, fit the weights of the evidence on dev, and calibrate."""
-    assemble(job, out)
-    if job.spec.prosody:
-        attach(job, out)
-    if job.spec.evidence and job.recipe.settings.stage2.composed_epochs:
-        console.print(refit_table(refit(job, out)))
-    console.print(figures_table(calibrate(job, out)))
+    """Assemble, fit the weights of the evidence on dev, calibrate, and seal.
+
+    Until all is done the bundle has no manifest and another name, so that a kill leaves what was
+    in `out`, and nobody takes what is half done for a bundle.
+    """
+    with building(out) as folder:
+        assemble(job, folder)
+        recognizer = load(folder, sealed=False)
+        if (encoder := recognizer.encoders.prosody) is not None:
+            weight = torch.full((len(job.spec.labels),), gain_of(job, recognizer, encoder).weight)
+            set_evidence_weights(recognizer, {"prosody": weight})
+        if job.spec.evidence and job.recipe.settings.stage2.composed_epochs:
+            console.print(refit_table(refit(job, recognizer)))
+        write_evidence_weights(recognizer, folder)
+        calibration, figures = measure(job, recognizer)
+        write_calibration(calibration, folder, figures)
+    console.print(figures_table(figures))
     console.print(f"bundle in {out}")
 
 

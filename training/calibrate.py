@@ -27,11 +27,11 @@ from rich.table import Table
 from engine.model.calibration import Calibration
 from engine.model.manifest import verify_bundle
 from engine.model.recognizer import Recognizer, read_spec
-from export.bundle import write_manifest
+from export.bundle import rewriting
 from export.models import resolve
 from training.calibration.fitting import Held, Labelled, choose, confidence_at, fit
 from training.calibration.sets import DevSet, dev_sets
-from training.device import scoring_device
+from training.device import make_room, scoring_device
 from training.evaluation.metrics import expected_calibration_error, scores
 from training.evaluation.predict import Examples, label_scores
 from training.evaluation.selective import accuracy_at
@@ -145,14 +145,6 @@ def _labelled(recognizer: Recognizer, chosen: Examples) -> Labelled:
     return label_scores(recognizer, chosen.dialogues), torch.tensor(chosen.truth)
 
 
-def calibrate(job: Job, bundle: Path) -> dict[str, SubsetFigures]:
-    """Fit on dev data, write calibration and figures, and seal the bundle again."""
-    recognizer = load(job, bundle)
-    calibration, figures = measure(job, recognizer)
-    write_calibration(calibration, bundle, figures)
-    return figures
-
-
 def measure(job: Job, recognizer: Recognizer) -> tuple[Calibration, dict[str, SubsetFigures]]:
     """Fit on dev data; nothing is written."""
     sets = dev_sets(job, recognizer)
@@ -160,8 +152,9 @@ def measure(job: Job, recognizer: Recognizer) -> tuple[Calibration, dict[str, Su
     return fit_all(scored, recognizer.labels)
 
 
-def load(job: Job, bundle: Path) -> Recognizer:
-    """The bundle, as it is scored."""
+def load(bundle: Path, *, sealed: bool = True) -> Recognizer:
+    """The bundle, or what is yet to become one, as it is scored."""
+    make_room()
     device, dtype = scoring_device()
     return Recognizer.load(
         bundle,
@@ -170,20 +163,20 @@ def load(job: Job, bundle: Path) -> Recognizer:
         threads=torch.get_num_threads(),
         device=device,
         dtype=dtype,
+        sealed=sealed,
     )
 
 
 def write_calibration(
-    calibration: Calibration, bundle: Path, figures: Mapping[str, SubsetFigures] | None = None
+    calibration: Calibration, folder: Path, figures: Mapping[str, SubsetFigures] | None = None
 ) -> None:
-    """Write `calibration.json`, and the figures beside it, and seal the bundle."""
-    _write(bundle / "calibration.json", calibration.to_dict())
-    report = bundle / REPORT
+    """Write `calibration.json` and the figures beside it, into what is sealed afterwards."""
+    _write(folder / "calibration.json", calibration.to_dict())
+    report = folder / REPORT
     if figures:
         _write(report, figures_json(figures))
     else:
         report.unlink(missing_ok=True)  # of another calibration
-    write_manifest(bundle)
 
 
 def figures_json(figures: Mapping[str, SubsetFigures]) -> dict[str, object]:
@@ -220,9 +213,10 @@ def figures_row(one: SubsetFigures) -> list[str]:
 def _run(job: Job) -> None:
     bundle: Path = job.options.bundle
     verify_bundle(bundle)
-    calibration, figures = measure(job, load(job, bundle))
+    calibration, figures = measure(job, load(bundle))
     if not job.options.dry_run:
-        write_calibration(calibration, bundle, figures)
+        with rewriting(bundle) as changed:
+            write_calibration(calibration, changed, figures)
     if job.options.json:
         print(json.dumps({**calibration.to_dict(), "figures": figures_json(figures)}))
         return

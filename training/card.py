@@ -21,7 +21,7 @@ from safetensors import safe_open
 from engine.model.calibration import Calibration
 from engine.model.manifest import Manifest, verify_bundle
 from engine.model.recognizer import Recognizer, read_spec
-from export.bundle import write_manifest
+from export.bundle import rewriting, write_manifest
 from export.models import resolve
 from training.calibrate import REPORT
 from training.cards.dev_sets import NOISE, Measured, evaluations, measure
@@ -83,8 +83,22 @@ def write_card(
         inputs: What else was measured; what was not is said to be missing.
     """
     inputs = inputs or Inputs()
-    write_pictures(bundle, results, inputs)
-    manifest = write_manifest(bundle)  # with the pictures
+    with rewriting(bundle) as changed:
+        write_pictures(changed, results, inputs)
+        manifest = write_manifest(changed)  # with the pictures
+        text = _text(changed, _shown(bundle), results, settings, inputs, manifest)
+        (changed / CARD).write_text(text, encoding="utf-8")
+    return verify_bundle(bundle)
+
+
+def _text(
+    bundle: Path,
+    shown: str,
+    results: Sequence[Measured],
+    settings: Settings,
+    inputs: Inputs,
+    manifest: Manifest,
+) -> str:
     spec = read_spec(bundle)
     calibration = json.loads((bundle / "calibration.json").read_text(encoding="utf-8"))
     values = {
@@ -103,15 +117,13 @@ def write_card(
         "composition_settings": _settings(settings.composition),
         "dropout_settings": _settings(settings.dropout),
         "temperatures": _list(Calibration.from_dict(calibration).temperatures),
-        **sections(bundle, results, inputs, _shown(bundle)),
+        **sections(bundle, results, inputs, shown),
         "summary": summary(results),
-        "sections": "\n\n".join(_section(result, _shown(bundle)) for result in results),
+        "sections": "\n\n".join(_section(result, shown) for result in results),
         "sizes": _sizes(manifest),
         "parameters": _parameters(bundle),
     }
-    text = string.Template(TEMPLATE).substitute(values)
-    (bundle / CARD).write_text(text, encoding="utf-8")
-    return write_manifest(bundle)
+    return string.Template(TEMPLATE).substitute(values)
 
 
 def summary(results: Iterable[Measured]) -> str:

@@ -20,6 +20,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.arguments import Parser
 from stream.errors import UserError
 
 # The rest is imported where it is used: every process that reads clips imports this module again,
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     from training.datasets.corpora import CORPORA
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.check",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+import gc
+
 import torch
+
+
+def make_room() -> None:
+    """Free what nothing uses any more, before a large model is loaded.
+
+    A training that is over leaves cycles behind, which Python collects when it likes, and memory
+    of the GPU that PyTorch keeps for itself.
+    """
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def training_device() -> torch.device:
+    """Where encoders are trained: on the GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is the faster way on a device."""
+    if device.type == "cpu":
+        return has_fast_bf16()
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def scoring_device() -> tuple[torch.device, torch.dtype]:

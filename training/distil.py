@@ -162,7 +162,7 @@ def _score_fold(job: Job, number: int, folds: Sequence[Sequence[Dialogue]], out:
     return own
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _scores(dialogues: Sequence[Dialogue], objectives: Objectives) -> dict[str, Tensor]:
     """Label scores (n, E) of every dialogue; zeros where the emotion is not among the labels."""
     objectives.eval()

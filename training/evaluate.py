@@ -32,6 +32,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from engine.arguments import Parser
 from engine.model.encoders import Encoders
 from engine.model.recognizer import Recognizer
 from engine.model.spec import MODALITIES
@@ -183,7 +184,7 @@ def _write_files(document: dict[str, object], report: Path | None, png: Path | N
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.evaluate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -26,10 +26,12 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engine.model.densenet import DenseNet
+from engine.model.inputs import normalised
 from engine.model.spec import VideoSpec
+from stream.errors import UserError
 from training.augment import augment_faces
 from training.datasets.fer2013 import Fer2013, read_fer2013
-from training.device import has_fast_bf16
+from training.device import has_bf16, training_device
 from training.learning.checkpoint import load_checkpoint, save_checkpoint, write_tensors
 from training.progress import console, progress_bar
 from training.script import Job, run_script, script_parser
@@ -62,7 +64,9 @@ def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out
         Accuracy on the FERPlus majority of seven of the kept epoch.
     """
     torch.manual_seed(options.seed)
+    device = training_device()
     model = DenseNet(spec.densenet).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(device)  # made on the CPU: a seed gives the same weights everywhere
     ema = get_ema_multi_avg_fn(options.ema_decay)  # type: ignore[no-untyped-call]
     average = AveragedModel(model, multi_avg_fn=ema, use_buffers=True)
     optimizer = torch.optim.SGD(
@@ -79,7 +83,7 @@ def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out
     faces = torch.from_numpy(data.images[usable])
     votes = torch.from_numpy(data.votes[usable]).float()
     steps = math.ceil(len(faces) / options.batch_size)
-    fast = has_fast_bf16()
+    fast = has_bf16(device)
     with progress_bar() as bar:
         for epoch in range(first, options.epochs):
             task = bar.add_task(f"face epoch {epoch + 1}/{options.epochs}", total=steps, note="")
@@ -93,10 +97,13 @@ def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out
                 for group in optimizer.param_groups:
                     group["lr"] = options.learning_rate * rate
                 pixels = augment_faces(faces[chosen].unsqueeze(1) / 255, generator, side)
-                pixels = ((pixels - spec.mean) / spec.std).to(memory_format=torch.channels_last)
-                with torch.autocast("cpu", torch.bfloat16, enabled=fast):
-                    logits = model(pixels)
-                loss = functional.cross_entropy(logits.float(), votes[chosen])
+                pixels = normalised(pixels, spec).to(memory_format=torch.channels_last)
+                loss = _loss(model, pixels.to(device), votes[chosen].to(device), fast=fast)
+                if not math.isfinite(loss.item()):
+                    raise UserError(
+                        f"the face encoder's loss is {loss.item()} in epoch {epoch + 1}: start the "
+                        f"same command again, and if that does not help, delete {out}"
+                    )
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -113,16 +120,25 @@ def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out
     return best
 
 
+def _loss(model: nn.Module, pixels: Tensor, votes: Tensor, *, fast: bool) -> Tensor:
+    """Cross-entropy of (B, 1, S, S) pictures with (B, E) shares of votes, all on one device."""
+    with torch.autocast(pixels.device.type, torch.bfloat16, enabled=fast):
+        logits = model(pixels)
+    return functional.cross_entropy(logits.float(), votes)
+
+
 @torch.inference_mode()
 def evaluate(model: nn.Module, data: Fer2013, spec: VideoSpec) -> float:
     """Accuracy on the FERPlus majority of seven, mirrored view averaged in no way."""
     model.eval()
+    device = next(model.parameters()).device
     known = np.flatnonzero(data.majority >= 0)
     right = 0
     for start in range(0, len(known), 256):
         rows = known[start : start + 256]
-        pixels = (torch.from_numpy(data.images[rows]).unsqueeze(1) / 255 - spec.mean) / spec.std
-        predicted = model(pixels.to(memory_format=torch.channels_last)).argmax(1).numpy()
+        pixels = normalised(torch.from_numpy(data.images[rows]).unsqueeze(1) / 255, spec)
+        pixels = pixels.to(device, memory_format=torch.channels_last)
+        predicted = model(pixels).argmax(1).cpu().numpy()
         right += int((predicted == data.majority[rows]).sum())
     return right / max(1, len(known))
 
@@ -141,7 +157,7 @@ def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
 def _save_best(
     model: nn.Module, out: Path, accuracy: float, epoch: int, options: FaceTraining
 ) -> None:
-    tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
+    tensors = {key: value.cpu().contiguous() for key, value in model.state_dict().items()}
     write_tensors(out / WEIGHTS, tensors)
     figures = {
         "dev_ferplus_accuracy": accuracy,

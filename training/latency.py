@@ -20,6 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from engine.arguments import Parser
 from engine.events import EmotionEvent
 from stream.errors import UserError
 
@@ -80,7 +81,7 @@ def latencies(events: Sequence[EmotionEvent]) -> list[StageLatency]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and print; 2 for a mistake of the user's."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.latency",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

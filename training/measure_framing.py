@@ -9,7 +9,6 @@ it, and the detector finds the face. The medians are `engine.faces.FER2013_FRAMI
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engine.arguments import Parser
 from engine.faces import FaceDetector, Framing
 from export.models import resolve
 from stream.errors import UserError
@@ -79,7 +79,7 @@ def on_canvas(picture: Image) -> Image:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the figures; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.measure_framing",
         description="Measure how FER2013 frames a face, for the crops of the live engine.",
     )

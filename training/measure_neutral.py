@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.arguments import Parser
 from engine.behaviour.face_measures import face_measures
 from engine.behaviour.head import head_of
 from engine.behaviour.landmarks import FaceLandmarker
@@ -86,7 +87,7 @@ def report(faces: Mapping[str, Sequence[Numbers]]) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the figures; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.measure_neutral",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -21,8 +21,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from engine.arguments import Parser
 from engine.model.densenet import DenseNet
 from engine.model.encoders import utterance_scores
+from engine.model.inputs import normalised
 from engine.model.spec import compact
 from stream.errors import UserError
 from training.augment import augment_faces
@@ -69,7 +71,7 @@ def _views(data: Fer2013, densenet: DenseNet, row: int, generator: torch.Generat
     spec = compact().video
     picture = torch.from_numpy(data.images[row])[None, None] / 255
     frames = augment_faces(picture.repeat(FRAMES, 1, 1, 1), generator)
-    return densenet((frames - spec.mean) / spec.std)  # type: ignore[no-any-return]
+    return densenet(normalised(frames, spec))  # type: ignore[no-any-return]
 
 
 def recalls(
@@ -97,7 +99,7 @@ def report(videos: Sequence[tuple[int, dict[float, Tensor]]]) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.measure_pooling",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -21,12 +21,13 @@ from typing import Any
 
 from rich.console import Console
 
+from engine.arguments import Parser
 from stream.errors import UserError
 from training import distil, pretune
 from training.datasets.corpora import open_corpus
 from training.datasets.pretuning import read_dialogues
 from training.planning.hardware import GPUS, Hardware
-from training.planning.memory import BatchShape, Memory, estimate_memory
+from training.planning.memory import BYTES, BatchShape, Memory, estimate_memory
 from training.planning.parameters import Parameters, count_parameters, language_model
 from training.planning.shapes import base_config, find_tokenizer
 from training.planning.stages import (
@@ -84,6 +85,9 @@ class Plan:
     """Of an epoch of words, a sequence per dialogue."""
     one_by_one_tokens: int
     """Of the same epoch as a prompt per utterance with 8 past utterances."""
+    host_bytes: float
+    """RAM of the machine, not of its GPUs: each process reads the whole base before it is sent to
+    a GPU or spread over them."""
     stages: tuple[StagePlan, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,6 +141,7 @@ def plan(
         tokens_source="; ".join(dict.fromkeys(one.source for one in counts)),
         packed_tokens=sum(one.tokens for one in packed(sizes, spec, Presence())),
         one_by_one_tokens=sum(one.tokens for one in one_by_one(sizes, spec, Presence())),
+        host_bytes=gpus * parameters.base * BYTES[recipe.settings.trainer.precision],
         stages=tuple(
             _stage(name, epochs, shape, hardware) for name, epochs, shape in work if epochs
         ),
@@ -292,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.plan",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

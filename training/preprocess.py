@@ -22,6 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from engine.arguments import Parser
 from stream.errors import UserError
 from training.clips.encode import encode_dialogues, scale_of
 from training.clips.prepare import PreparedReport, prepare
@@ -104,7 +105,7 @@ def print_report(report: PreparedReport, console: Console) -> None:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.preprocess",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -26,8 +26,9 @@ from engine.model.speaker import SpeakerScale
 from engine.prosody import MEASURES
 from stream.errors import UserError
 from training.datasets.dialogues import Dialogue
+from training.device import training_device
 from training.evaluation.metrics import scores
-from training.learning.checkpoint import write_tensors
+from training.learning.checkpoint import require_finite, write_tensors
 from training.script import Job, run_script, script_parser
 
 WEIGHTS = "prosody.safetensors"
@@ -124,7 +125,9 @@ def _fit_member(
     described: Tensor, turns: Turns, emotions: int, options: ProsodyTraining, seed: int
 ) -> ProsodyEncoder:
     torch.manual_seed(seed)
-    model = ProsodyEncoder(emotions, options.dropout, HIDDEN // MEMBERS)
+    device = training_device()
+    model = ProsodyEncoder(emotions, options.dropout, HIDDEN // MEMBERS).to(device)
+    described, labels = described.to(device), turns.labels.to(device)
     optimizer = torch.optim.AdamW(
         model.parameters(), options.learning_rate, weight_decay=options.weight_decay
     )
@@ -133,14 +136,15 @@ def _fit_member(
         optimizer, options.learning_rate, total_steps=updates
     )
     for _ in range(options.epochs):
-        for chosen in torch.split(torch.randperm(len(described)), options.batch_size):
+        for order in torch.split(torch.randperm(len(described)), options.batch_size):
+            chosen = order.to(device)
             # Learned with the frequencies of the labels in, which `forward` takes out.
-            loss = functional.cross_entropy(model.layers(described[chosen]), turns.labels[chosen])
+            loss = functional.cross_entropy(model.layers(described[chosen]), labels[chosen])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-    return model
+    return model.cpu()
 
 
 @torch.inference_mode()
@@ -176,6 +180,7 @@ def train(
     """Train, write and evaluate; returns the dev figures."""
     turns = gather(dialogues, labels)
     encoder = fit(turns, len(labels), options)
+    require_finite("the prosody encoder", encoder.state_dict())
     figures = evaluate(encoder, gather(dev, labels), labels)
     out.mkdir(parents=True, exist_ok=True)
     (out / "prosody.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

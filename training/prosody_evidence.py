@@ -33,13 +33,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.model.prosody import ProsodyEncoder
-from engine.model.recognizer import read_spec
-from export.bundle import write_manifest
+from engine.model.recognizer import Recognizer, read_spec
+from export.bundle import rewriting
 from stream.errors import UserError
 from training.calibrate import load
 from training.datasets.dialogues import Dialogue
 from training.evaluation.metrics import scores
 from training.evaluation.predict import label_scores
+from training.evidence_weights import FUSION
 from training.learning.checkpoint import write_tensors
 from training.learning.sequences import label_targets, text_sequence
 from training.prosody import WEIGHTS, prosody_weights
@@ -176,9 +177,13 @@ def published_scores(
 
 def measure_gain(job: Job, bundle: Path) -> Gain:
     """Of a bundle's words and a prosody encoder, on the dev split of the corpus."""
-    dialogues, encoder = job.open_corpus().splits["dev"], load_prosody(job, bundle)
-    recognizer = load(job, bundle)
-    labels = recognizer.labels
+    encoder = load_prosody(job, bundle)
+    return gain_of(job, load(bundle), encoder)
+
+
+def gain_of(job: Job, recognizer: Recognizer, encoder: ProsodyEncoder) -> Gain:
+    """Of a loaded bundle's words and a prosody encoder, on the dev split of the corpus."""
+    dialogues, labels = job.open_corpus().splits["dev"], recognizer.labels
     words = label_scores(recognizer, [text_sequence(one, labels).turns for one in dialogues])
     prosody = published_scores(dialogues, encoder, labels)
     targets = torch.cat([label_targets(one, labels) for one in dialogues])
@@ -203,15 +208,15 @@ def load_prosody(job: Job, bundle: Path) -> ProsodyEncoder:
 def attach(job: Job, bundle: Path) -> Gain:
     """Put encoder and fitted weight into a bundle and seal it; calibrate it afterwards."""
     found, source = measure_gain(job, bundle), _weights(job, bundle)
-    if source != bundle / WEIGHTS:
-        shutil.copyfile(source, bundle / WEIGHTS)
-    fusion = load_file(bundle / "fusion.safetensors")
-    fusion["evidence_weights.prosody"] = torch.full((len(job.spec.labels),), found.weight)
-    write_tensors(bundle / "fusion.safetensors", fusion)
-    spec = replace(read_spec(bundle), prosody=True)
-    text = json.dumps(spec.to_dict(), indent=2) + "\n"
-    (bundle / "spec.json").write_text(text, encoding="utf-8")
-    write_manifest(bundle)
+    with rewriting(bundle) as changed:
+        if source != bundle / WEIGHTS:
+            shutil.copyfile(source, changed / WEIGHTS)
+        fusion = load_file(changed / FUSION)
+        weight = torch.full((len(job.spec.labels),), found.weight)
+        write_tensors(changed / FUSION, {**fusion, "evidence_weights.prosody": weight})
+        spec = replace(read_spec(bundle), prosody=True)
+        text = json.dumps(spec.to_dict(), indent=2) + "\n"
+        (changed / "spec.json").write_text(text, encoding="utf-8")
     return found
 
 

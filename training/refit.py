@@ -25,20 +25,18 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.table import Table
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
 from engine.model.calibration import fit_temperature
-from engine.model.manifest import verify_bundle
 from engine.model.model import TurnInputs
 from engine.model.recognizer import Recognizer
-from export.bundle import write_manifest
+from export.bundle import rewriting
 from training.calibrate import fitting_parser, load
 from training.calibration.sets import DevSet, composed_request, composed_subsets
 from training.evaluation.metrics import scores
 from training.evaluation.predict import Examples, label_scores
-from training.learning.checkpoint import write_tensors
+from training.evidence_weights import set_evidence_weights, write_evidence_weights
 from training.script import Job, run_script
 
 FITTED = ("text+audio", "text+video", "text+audio+video")
@@ -191,9 +189,8 @@ def _compare(
     return RefitFigures(len(truth), *pairs)
 
 
-def refit(job: Job, bundle: Path, *, dry_run: bool = False) -> Refit:
-    """Refit the weights of a bundle, write them where they are better, and seal it again."""
-    recognizer = load(job, bundle)
+def refit(job: Job, recognizer: Recognizer) -> Refit:
+    """Refit the weights of a loaded bundle, and set them there if they are better."""
     chosen = composed_subsets(composed_request(job, recognizer))
     # Prosody's weights are fitted on real turns (`training.prosody_evidence`), not composed ones.
     sources = sorted(set(recognizer.model.fusion.evidence_weights) - {"prosody"})
@@ -203,10 +200,19 @@ def refit(job: Job, bundle: Path, *, dry_run: bool = False) -> Refit:
     for name in FITTED:
         wholes[name], folds[name] = _weighed(recognizer, chosen[name], sources, start)
     weights, kept, figures = refit_sets(wholes, folds, start, recognizer.labels)
-    if kept and not dry_run:
-        _write(bundle, dict(zip(sources, weights, strict=True)))
+    set_evidence_weights(recognizer, dict(zip(sources, weights, strict=True)))
     rows = (tuple(round(value, 4) for value in row) for row in weights.tolist())
     return Refit(dict(zip(sources, rows, strict=True)), kept, figures)
+
+
+def refit_bundle(bundle: Path, job: Job, *, dry_run: bool = False) -> Refit:
+    """Refit the weights of a bundle, write them where they are better, and seal it again."""
+    recognizer = load(bundle)
+    found = refit(job, recognizer)
+    if found.kept and not dry_run:
+        with rewriting(bundle) as changed:
+            write_evidence_weights(recognizer, changed)
+    return found
 
 
 def _weighed(
@@ -238,16 +244,6 @@ def _known(weighed: Weighed) -> Weighed:
     return weighed.rows(weighed.truth >= 0)
 
 
-def _write(bundle: Path, weights: Mapping[str, Tensor]) -> None:
-    path = bundle / "fusion.safetensors"
-    tensors = load_file(path)
-    for name, values in weights.items():
-        key = f"evidence_weights.{name}"
-        tensors[key] = values.to(tensors[key].dtype).contiguous()
-    write_tensors(path, tensors)
-    write_manifest(bundle)
-
-
 def refit_table(found: Refit) -> Table:
     """Before and after for a person, in percent."""
     title = "weights of the evidence, cross-fitted; " + ("refitted" if found.kept else "left")
@@ -271,8 +267,7 @@ def refit_table(found: Refit) -> Table:
 
 def _run(job: Job) -> None:
     bundle: Path = job.options.bundle
-    verify_bundle(bundle)
-    found = refit(job, bundle, dry_run=job.options.dry_run)
+    found = refit_bundle(bundle, job, dry_run=job.options.dry_run)
     if job.options.json:
         print(json.dumps(asdict(found)))
         return

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from export.bundle import require_replaceable
 from export.models import resolve
 from stream.errors import UserError
 from training import bundle, distil, encoders, pretune, prosody, stage1, stage2
@@ -65,7 +66,9 @@ def run(job: Job) -> None:
 
 
 def _find_models(job: Job) -> None:
-    """Before hours of work, whether what the last steps need can be had."""
+    """Before hours of work, whether what the last steps need can be had, and `--out` written."""
+    if not job.options.smoke:
+        require_replaceable(job.options.out)
     resolve(job.spec.llm.base)
     settings, teacher = job.recipe.settings, job.recipe.settings.teacher
     if settings.distils and distil.find(job) is None:

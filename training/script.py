@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from engine.arguments import Parser
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
 from training.datasets.corpora import open_corpus
@@ -83,7 +84,7 @@ def script_parser(
         plan: Whether the script can print a plan instead.
         smoke: Whether it can run by itself on synthesised data.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"python -m {module}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -53,7 +53,7 @@ class TrainerSettings:
     quantization: str = "none"
     """`4bit`: QLoRA (Dettmers et al., 2023), where bitsandbytes is installed."""
     accumulate: int = 1
-    """Batches per update and process."""
+    """Batches per update, on any number of processes: they share out the sequences of each."""
     checkpoint_activations: bool = False
     """Compute activations again in the backward pass: a third more time, far less memory."""
     save_every: int = 50

@@ -19,6 +19,7 @@ from engine.model.recognizer import without
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
 from training import distil
+from training.clips.prepare import hash_media
 from training.composition.banks import face_bank, voice_bank
 from training.composition.compose import Banks, compose, drop_modalities, solo_sequences
 from training.composition.corpora import CompactCorpora
@@ -130,11 +131,16 @@ class Sources:
                 f"{job.corpus_folder} has no clips of its {split} split, and the recipe's "
                 "stage2.clip_epochs needs them: see docs/data.md for where they belong"
             )
-        # Each process encodes a part into the cache, then all read everything from there.
+        jobs = max(1, job.jobs // runtime.local_processes)  # readers are on the same cores
+        # One process hashes the files; each encodes a part into the cache; then all read
+        # everything from there.
         if runtime.processes > 1:
-            encode_dialogues(runtime.share(dialogues), encoders, job.cache, job.jobs)
+            if runtime.is_main:
+                hash_media(dialogues, job.cache, job.jobs)
             runtime.wait()
-        turns = encode_dialogues(dialogues, encoders, job.cache, job.jobs)
+            encode_dialogues(runtime.share(dialogues), encoders, job.cache, jobs)
+            runtime.wait()
+        turns = encode_dialogues(dialogues, encoders, job.cache, jobs)
         trained = job.recipe.settings.stage2.encoder_learning_rate > 0
         keys = clip_keys(dialogues, job.spec, job.cache) if trained else [()] * len(dialogues)
         return self._fit(

@@ -31,7 +31,8 @@ from engine.model.encoders import SpeechEncoder
 from engine.model.spec import AudioSpec
 from training.datasets.labels import MELD_INDEX
 from training.datasets.speech import find_speech, speaker_split
-from training.learning.checkpoint import write_tensors
+from training.device import training_device
+from training.learning.checkpoint import require_finite, write_tensors
 from training.progress import progress_bar
 from training.script import Job, run_script, script_parser
 from training.voice.clips import Clips, gather, heard, mean_by, unweighted_accuracy
@@ -69,6 +70,8 @@ def fit(train: Clips, spec: AudioSpec, options: SpeechTraining) -> SpeechEncoder
     if spec.selected:
         model.select(select_functionals(train, spec.selected))
     model.fit_scale(train.windows)
+    device = training_device()
+    model.layers.to(device)  # what they read is made on the CPU, where histories are
     batches = _Batches(model, train, options)
     steps = options.epochs * -(-len(train.labels) // options.batch_size)
     optimizer = torch.optim.AdamW(
@@ -90,7 +93,7 @@ def fit(train: Clips, spec: AudioSpec, options: SpeechTraining) -> SpeechEncoder
                 average.update_parameters(model.layers)
             bar.update(task, advance=1, note=f"loss {loss.item():.3f}")
     model.layers.load_state_dict(average.module.state_dict())
-    return model.eval()
+    return model.cpu().eval()
 
 
 class _Batches:
@@ -116,12 +119,13 @@ class _Batches:
             windows = self._standardised[self._starts[chosen][owner] + place]
             described = self._model.describe(windows, own)
             described = described + self._options.noise * torch.randn_like(described)
+            device = next(self._model.layers.parameters()).device
             losses = functional.cross_entropy(
-                mean_by(self._model.layers(described), owner, len(chosen)),
-                self._clips.labels[chosen],
+                mean_by(self._model.layers(described.to(device)), owner.to(device), len(chosen)),
+                self._clips.labels[chosen].to(device),
                 reduction="none",
             )
-            yield (losses * self._weights[chosen]).mean()
+            yield (losses * self._weights[chosen].to(device)).mean()
 
 
 @torch.inference_mode()
@@ -197,6 +201,7 @@ def train(
     after = {count: evaluate(model, dev, count) for count in HEARD if spec.speaker_normalised}
     for count, known in after.items():
         print(f"after {count} utterances of the speaker: {_in_words(known)}")
+    require_finite("the speech encoder", model.state_dict())
     if out is not None:
         unseen = temper(model, out_of_fold(clips, spec, options), clips)
         out.mkdir(parents=True, exist_ok=True)

@@ -52,7 +52,17 @@ def picture_tensor(pictures: Sequence[Image] | NDArray[np.uint8], spec: VideoSpe
     out = np.empty((len(pictures), spec.size, spec.size, channels), np.float32)
     for index, picture in enumerate(pictures):
         out[index] = fit_picture(picture, spec.size, channels)
-    return (torch.from_numpy(out).permute(0, 3, 1, 2) / 255 - spec.mean) / spec.std
+    return normalised(torch.from_numpy(out).permute(0, 3, 1, 2) / 255, spec)
+
+
+def normalised(pixels: Tensor, spec: VideoSpec) -> Tensor:
+    """(B, C, S, S) pixels in [0, 1] as the DenseNet takes them."""
+    return (pixels - per_channel(spec.mean)) / per_channel(spec.std)
+
+
+def per_channel(numbers: float | tuple[float, ...]) -> float | Tensor:
+    """A number of all channels, or (C, 1, 1) of each."""
+    return torch.tensor(numbers)[:, None, None] if isinstance(numbers, tuple) else numbers
 
 
 def participant_pictures(

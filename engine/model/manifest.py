@@ -18,6 +18,8 @@ from typing import Any
 from stream.errors import UserError
 
 MANIFEST = "manifest.json"
+REPLACED = ".replaced"
+"""What the name of a bundle ends with, for the moment in which another takes its place."""
 SUFFIXES = (".json", ".md", ".onnx", ".png", ".safetensors")
 """Types of file in a bundle: none of them can run code when it is loaded."""
 
@@ -62,6 +64,12 @@ def verify_bundle(bundle: Path) -> Manifest:
     try:
         content = path.read_bytes()
     except OSError as error:
+        given_way = bundle.with_name(f"{bundle.name}{REPLACED}")
+        if not bundle.exists() and given_way.is_dir():
+            raise UserError(
+                f"{bundle} was being replaced when that was stopped: rename {given_way} to "
+                f"{bundle.name}, or run the command that replaced it again"
+            ) from error
         raise UserError(
             f"{bundle} is no bundle ({MANIFEST}: {error.strerror}): "
             "give --bundle the folder of a bundle, such as bundles/compact"
@@ -91,6 +99,12 @@ def bundle_files(bundle: Path) -> dict[str, Path]:
             raise _refusal(bundle, f"{name} is a link")
         if path.is_dir() or name == MANIFEST:
             continue
+        if path.suffix == ".partial":
+            raise UserError(
+                f"the bundle {bundle} was refused: writing {path.stem} was interrupted; write it "
+                f"again (python -m export.bundle {bundle} --seal writes a manifest), or restore "
+                "the bundle from where you got it"
+            )
         if path.suffix not in SUFFIXES:
             raise _refusal(bundle, f"{name} is not one of the types {', '.join(SUFFIXES)}")
         files[name] = path

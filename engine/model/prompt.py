@@ -119,18 +119,23 @@ class PromptBuilder:
         """Tokenise what never changes."""
         self._tokenizer = tokenizer
         self._spec = spec
+        self._before = _before_lines(tokenizer) if spec.within_lines else ()
         # An epoch builds each prompt three times, a live turn once for each modality it may lack.
         self._encode = functools.lru_cache(KEPT_TEXTS)(self._tokenize)
         self._cue = self._encode(spec.cue)
         self.line_end = self._encode("\n")
         self._behaviour_cue = self._encode(spec.behaviour_cue)
-        self.instruction: list[int] = list(tokenizer(spec.instruction).input_ids)
-        self._behaviour_instruction = list(tokenizer(spec.behaviour_instruction).input_ids)
+        self.instruction = self._opening(spec.instruction)
+        self.behaviour_instruction = self._opening(spec.behaviour_instruction)
 
     @property
     def cue_length(self) -> int:
         """Tokens of the cue."""
         return len(self._cue)
+
+    def ids(self, text: str) -> tuple[int, ...]:
+        """Ids of a part of a line."""
+        return self._encode(text)
 
     def label_ids(self, labels: Sequence[str]) -> list[int]:
         """The token that stands for each label: the one after the cue when it is written there.
@@ -153,7 +158,7 @@ class PromptBuilder:
         self, turns: Sequence[TurnShape], descriptions: Sequence[str | None]
     ) -> DescribedPrompt:
         """A dialogue and the descriptions of its turns; None where a turn has none."""
-        dialogue = self._dialogue(self._behaviour_instruction, turns)
+        dialogue = self._dialogue(self.behaviour_instruction, turns)
         ids, positions = list(dialogue.ids), list(range(len(dialogue.ids)))
         targets = [-100] * len(ids)
         branches = []
@@ -165,7 +170,8 @@ class PromptBuilder:
             branch = [*self._behaviour_cue, *words]
             ids += branch
             positions += range(start, start + len(branch))
-            targets += [*[-100] * (len(self._behaviour_cue) - 1), *words, *self.line_end[:1]]
+            # Of several tokens of the line end the last is the end: the first is a mere space mark.
+            targets += [*[-100] * (len(self._behaviour_cue) - 1), *words, *self.line_end[-1:]]
             branches.append((start, len(branch)))
         return DescribedPrompt(
             np.array(ids), np.array(positions), np.array(targets), tuple(branches)
@@ -214,13 +220,24 @@ class PromptBuilder:
         ]
 
     def first_read(self, turns: Sequence[TurnShape]) -> int:
-        """Index of the first turn that the last one is read with."""
+        """Index of the first turn that the last one is read with, 0 without any.
+
+        No later turn is read with one before it, so those need not be kept: without them every
+        later turn is read with just the same.
+        """
+        if not turns:
+            return 0
         return first_turns([self.turn_length(turn) for turn in turns], self._room(None))[-1]
 
-    def first_kept(self, turns: Sequence[TurnShape], spare: int) -> int:
-        """Index of the first of some turns to keep so that `spare` tokens are left for more."""
-        lengths = [self.turn_length(turn) for turn in turns]
-        return first_turns([*lengths, spare], self._room(None))[-1]
+    def first_ahead(self, turns: Sequence[TurnShape], most: int) -> int:
+        """Index of the first turn that a next one is read with, if it is long.
+
+        Args:
+            turns: All that the next one may be read with, in order.
+            most: Tokens that the next one has, at most; of a small context a quarter counts.
+        """
+        lengths, room = [self.turn_length(turn) for turn in turns], self._room(None)
+        return first_turns([*lengths, min(most, room // 4)], room)[-1]
 
     def _room(self, budget: int | None) -> int:
         """Tokens of a prompt that turns may take."""
@@ -242,8 +259,30 @@ class PromptBuilder:
 
     def _tokenize(self, text: str) -> tuple[int, ...]:
         """Ids of plain text; what is spelt like a special token is not read as one."""
-        encoded = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)
-        return tuple(encoded.input_ids)
+        if not self._before:
+            return _plain_ids(self._tokenizer, text)
+        return _plain_ids(self._tokenizer, f"\n{text}")[len(self._before) :]
+
+    def _opening(self, text: str) -> list[int]:
+        """Ids of what opens a dialogue: with what a tokenizer begins, not with what it ends."""
+        ids = list(self._tokenizer(text).input_ids)
+        end = getattr(self._tokenizer, "eos_token_id", None)
+        return ids[:-1] if ids and end is not None and ids[-1] == end else ids
+
+
+def _plain_ids(tokenizer: Any, text: str) -> tuple[int, ...]:
+    encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+    return tuple(encoded.input_ids)
+
+
+def _before_lines(tokenizer: Any) -> tuple[int, ...]:
+    """Ids of a line end by itself, where the tokenizer puts a space mark before every text.
+
+    What follows a line end has no such mark, so after it a text is tokenised as it stands within
+    a prompt. Other tokenizers need none of it: empty.
+    """
+    alone, twice = (_plain_ids(tokenizer, text) for text in ("\n", "\n\n"))
+    return alone if len(alone) > 1 and twice == (*alone, alone[-1]) else ()
 
 
 @functools.lru_cache(KEPT_TEXTS)

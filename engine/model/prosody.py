@@ -76,9 +76,12 @@ class ProsodyEncoder(nn.Module):
         """(n, P) measures -> (n, P), outliers clipped at 5 deviations; NaN stays."""
         return ((_transform(measured) - self.mean) / self.deviation).clamp(-5, 5)
 
-    def scale(self, measured: Iterable[Tensor]) -> SpeakerScale:
-        """What is usual for a speaker, from the (P,) measures of the turns before."""
-        scale, rows = SpeakerScale.unknown(len(MEASURES)), list(measured)
+    def scale(self, measured: Iterable[Tensor], before: SpeakerScale | None = None) -> SpeakerScale:
+        """What is usual for a speaker, from the (P,) measures of the turns before.
+
+        `before` is of turns before these.
+        """
+        scale, rows = before or SpeakerScale.unknown(len(MEASURES)), list(measured)
         if not rows:
             return scale
         return scale.heard(self.standardise(torch.stack(rows)).nan_to_num().cpu())
@@ -109,10 +112,17 @@ class ProsodyEncoder(nn.Module):
 
 
 def add_prosody(
-    turn: TurnInputs, measured: Tensor, encoder: ProsodyEncoder, past: Iterable[TurnInputs]
+    turn: TurnInputs,
+    measured: Tensor,
+    encoder: ProsodyEncoder,
+    past: Iterable[TurnInputs],
+    before: SpeakerScale | None = None,
 ) -> TurnInputs:
-    """The turn with its (P,) measures and what they say, after the turns before it."""
-    scale = encoder.scale(past_prosody(past, turn.speaker))
+    """The turn with its (P,) measures and what they say, after the turns before it.
+
+    `before` is of what its speaker said before these turns.
+    """
+    scale = encoder.scale(past_prosody(past, turn.speaker), before)
     return replace(turn, prosody=measured, prosody_scores=encoder.scores(measured, scale))
 
 

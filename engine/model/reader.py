@@ -56,6 +56,11 @@ class DialogueReader:
         states = self._read(history, [self._to_cue(history, turn) for turn in variants])
         return self._model.score(states, variants)
 
+    def knows(self, history: Sequence[TurnInputs]) -> int:
+        """How many turns a history begins with just as the last one did."""
+        pairs = zip(self._past, history, strict=False)
+        return sum(1 for _ in itertools.takewhile(lambda pair: pair[0][0] is pair[1], pairs))
+
     def prepare(self, history: Sequence[TurnInputs]) -> None:
         """Read a history before there is a next turn, so that this costs nothing then."""
         self._read(history, [])
@@ -105,8 +110,7 @@ class DialogueReader:
 
     def _past_lines(self, history: Sequence[TurnInputs]) -> list[Line]:
         """Lines of a history: those that it begins with as the last one did are known."""
-        pairs = zip(self._past, history, strict=False)
-        same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0][0] is pair[1], pairs))
+        same = self.knows(history)
         lines = self._lines(history[:same], history[same:])
         self._past[same:] = zip(history[same:], lines, strict=True)
         return [line for _, line in self._past]

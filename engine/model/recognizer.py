@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +36,32 @@ from engine.model.perceived import Look, Perceived, of_participant, quality_of
 from engine.model.prompt import clean_text
 from engine.model.prosody import ProsodyEncoder, add_prosody
 from engine.model.reader import DialogueReader
-from engine.model.speaker import voice_scale
+from engine.model.speaker import Heard, voice_scale
 from engine.model.spec import ModelSpec
 from engine.prosody import measure
 from stream.errors import UserError
 from stream.media import SAMPLE_RATE, Samples, Utterance, VideoFrame
 
 MAX_DIALOGUES = 8
-"""Whose reading is kept, some 50 MB each where the context is full; of more, the latest."""
+"""Whose reading is kept, some 50 MB each where the context is full, half as much again just before
+the older half of it goes; of more, the latest."""
 NEXT_TURN_TOKENS = 96
-"""Room that is made for a turn before it comes: more than most take."""
+"""Of a turn that is prepared for before it comes: more than most take."""
+
+
+@dataclass
+class _Reading:
+    """What was read of a dialogue."""
+
+    now: DialogueReader
+    ahead: DialogueReader | None = None
+    """Has read the newer half, for a next turn that the whole has no room for."""
+
+    def of(self, history: Sequence[TurnInputs]) -> DialogueReader:
+        """The one that knows more of a history."""
+        if self.ahead is not None and self.ahead.knows(history) > self.now.knows(history):
+            return self.ahead
+        return self.now
 
 
 class Recognizer:
@@ -70,7 +86,7 @@ class Recognizer:
         self.bundle_sha256 = bundle_sha256
         self.labels = model.spec.labels
         self._detector = detector
-        self._readers: OrderedDict[str, DialogueReader] = OrderedDict()
+        self._readings: OrderedDict[str, _Reading] = OrderedDict()
         self._spare: DialogueReader | None = None  # for the next dialogue: knows its beginning
 
     @classmethod
@@ -84,6 +100,7 @@ class Recognizer:
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
         abstain_below: float | None = None,
+        sealed: bool = True,
     ) -> Recognizer:
         """Verify and load a bundle.
 
@@ -96,12 +113,14 @@ class Recognizer:
             dtype: of the base LLM.
             abstain_below: confidence below which it abstains, whatever an utterance has; 0 for
                 never, None for the thresholds of the bundle.
+            sealed: off for what is yet to become a bundle: it has no manifest, and need not have
+                a calibration.
 
         Raises:
             UserError: a file is missing or changed, or spec and weights disagree.
         """
         torch.set_num_threads(threads)
-        manifest = verify_bundle(bundle)
+        manifest = verify_bundle(bundle) if sealed else None
         spec = read_spec(bundle)
         device = device or torch.device("cpu")
         llm, tokenizer = load_base(base_model, dtype)
@@ -111,7 +130,9 @@ class Recognizer:
             model = EmotionModel(spec, llm, tokenizer)
             _fill(model.fusion, bundle / "fusion.safetensors")
             encoders = _load_encoders(spec, bundle)
-            calibration = Calibration.from_dict(_read_json(bundle / "calibration.json"))
+            calibration = Calibration()
+            if sealed:
+                calibration = Calibration.from_dict(_read_json(bundle / "calibration.json"))
             calibration.require_labels(len(spec.labels))
         except (ValueError, KeyError, RuntimeError, OSError, SafetensorError) as error:
             reason = " ".join(str(error).split())[:300]
@@ -126,8 +147,8 @@ class Recognizer:
             encoders.to(device),
             detector,
             calibration,
-            bundle_name=manifest.name,
-            bundle_sha256=manifest.sha256,
+            bundle_name=manifest.name if manifest else spec.name,
+            bundle_sha256=manifest.sha256 if manifest else "",
         )
 
     def recognize(
@@ -265,37 +286,68 @@ class Recognizer:
             check: See `recognize`.
         """
         others = {name: without(turn, name) for name in apart}
-        scores = self._reader(dialogue).contrast(history, turn, others, check).cpu()
+        reader = self._reading(dialogue).of(history)
+        scores = reader.contrast(history, turn, others, check).cpu()
         modalities = [used_modalities(one) for one in (turn, *others.values())]
         return self.calibration.probabilities(scores, modalities)
 
     @torch.inference_mode()
     def settle(self, history: Sequence[Turn], dialogue: str = "") -> list[Turn]:
-        """Make room in a dialogue for its next turn, between two utterances.
+        """Get a dialogue ready for its next turn, between two utterances.
+
+        Where the context is nearly full its newer half is read ahead, right here; the whole stays
+        known, since only the next turn decides whether the older half goes.
 
         Returns:
-            The turns to go on with: where the context is nearly full, the newer half, which is
-            read anew right here.
+            The turns to go on with: all that a later turn may be read with. The first has with it
+            how the speakers of those before it sounded.
         """
         self._get_ready()
-        past = [one.inputs or TurnInputs(one.speaker, one.text) for one in history]
-        first = self.model.prompt.first_kept([one.shape for one in past], NEXT_TURN_TOKENS)
+        past = _inputs_of(history)
+        first = self.model.prompt.first_read([one.shape for one in past])
+        self._read_ahead(past[first:], dialogue)
+        kept = [replace(turn, inputs=own) for turn, own in zip(history, past, strict=True)][first:]
         if first:
-            self._reader(dialogue).prepare(past[first:])
-        return list(history[first:])
+            kept[0] = replace(kept[0], before=self._heard(history, first))
+        return kept
+
+    def _read_ahead(self, past: Sequence[TurnInputs], dialogue: str) -> None:
+        """Read what a long next turn would be read with."""
+        first = self.model.prompt.first_ahead([one.shape for one in past], NEXT_TURN_TOKENS)
+        if not first and dialogue not in self._readings:
+            return
+        reading = self._reading(dialogue)
+        now = reading.of(past)
+        ahead = reading.ahead if now is reading.now else None
+        if first:
+            ahead = ahead or DialogueReader(self.model)
+            ahead.prepare(past[first:])
+        reading.now, reading.ahead = now, ahead if first else None
+
+    def _heard(self, history: Sequence[Turn], count: int) -> dict[str, Heard]:
+        """How the speakers of the first turns, and of those before them, sounded."""
+        heard = dict(history[0].before)
+        for turn in _inputs_of(history[:count]):
+            known = heard.get(turn.speaker, Heard())
+            prosody = known.prosody
+            if self.encoders.prosody is not None and turn.prosody is not None:
+                prosody = self.encoders.prosody.scale([turn.prosody], prosody)
+            heard[turn.speaker] = Heard(voice_scale([turn], turn.speaker, known.voice), prosody)
+        return heard
 
     def forget(self, dialogue: str) -> None:
         """Free what is kept of a dialogue that is over."""
-        self._readers.pop(dialogue, None)
+        self._readings.pop(dialogue, None)
 
-    def _reader(self, dialogue: str) -> DialogueReader:
-        reader = self._readers.pop(dialogue, None) or self._spare or DialogueReader(self.model)
-        self._readers[dialogue] = reader
-        if reader is self._spare:
+    def _reading(self, dialogue: str) -> _Reading:
+        reading = self._readings.pop(dialogue, None)
+        if reading is None:
+            reading = _Reading(self._spare or DialogueReader(self.model))
             self._spare = None
-        if len(self._readers) > MAX_DIALOGUES:
-            self._readers.popitem(last=False)
-        return reader
+        self._readings[dialogue] = reading
+        if len(self._readings) > MAX_DIALOGUES:
+            self._readings.popitem(last=False)
+        return reading
 
     @torch.inference_mode()
     def _get_ready(self) -> None:
@@ -306,7 +358,7 @@ class Recognizer:
             self._spare.prepare([])
 
     def _keep(self, history: Sequence[Turn], turn: TurnInputs) -> list[TurnInputs]:
-        past = [one.inputs or TurnInputs(one.speaker, one.text) for one in history]
+        past = _inputs_of(history)
         return past[self.model.prompt.first_read([one.shape for one in (*past, turn)]) :]
 
     def _add_audio(
@@ -327,7 +379,9 @@ class Recognizer:
         else:
             with _timed(latency, "audio"):
                 past = [one.inputs for one in history if one.inputs is not None]
-                scale = voice_scale(past, utterance.participant)
+                before = history[0].before if history else {}
+                heard = before.get(utterance.participant, Heard())
+                scale = voice_scale(past, utterance.participant, heard.voice)
                 encoded = self.encoders.audio(samples, scale, known)
             quality["audio"] = 1.0 - float(np.mean(np.abs(samples) >= 0.999))
             turn = replace(
@@ -336,7 +390,7 @@ class Recognizer:
             if self.encoders.prosody is not None:
                 with _timed(latency, "prosody"):
                     measured = torch.from_numpy(measure(samples))
-                    turn = add_prosody(turn, measured, self.encoders.prosody, past)
+                    turn = add_prosody(turn, measured, self.encoders.prosody, past, heard.prosody)
         return turn
 
     def _add_video(
@@ -370,6 +424,11 @@ class Recognizer:
                     faces = main_faces(frames, self._detector)
         with _timed(latency, "video"):
             return self.look(frames, faces)
+
+
+def _inputs_of(history: Sequence[Turn]) -> list[TurnInputs]:
+    """The turns as they were encoded, or their words alone."""
+    return [one.inputs or TurnInputs(one.speaker, one.text) for one in history]
 
 
 def used_modalities(turn: TurnInputs) -> tuple[str, ...]:

@@ -58,9 +58,27 @@ class SpeakerScale:
         return ((windows - mean) / variance.clamp_min(0.05).sqrt()).clamp(-5, 5)
 
 
-def voice_scale(turns: Iterable[TurnInputs], speaker: str) -> SpeakerScale | None:
-    """Of the turns of a speaker that had a voice, in order; None where there is none."""
-    scale = None
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """How a speaker sounded in turns that are no longer kept."""
+
+    voice: SpeakerScale | None = None
+    """Of the functionals; None where none was kept."""
+    prosody: SpeakerScale | None = None
+    """Of the measured prosody; None where none was measured."""
+
+
+def voice_scale(
+    turns: Iterable[TurnInputs], speaker: str, before: SpeakerScale | None = None
+) -> SpeakerScale | None:
+    """Of the turns of a speaker that had a voice, in order; None where there is none.
+
+    Args:
+        turns: Of all speakers.
+        speaker: Whose.
+        before: Of what the speaker said before these turns.
+    """
+    scale = before
     for turn in turns:
         if turn.speaker == speaker and turn.voice is not None:
             scale = (scale or SpeakerScale.unknown(turn.voice.shape[1])).heard(turn.voice)

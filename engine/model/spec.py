@@ -56,6 +56,10 @@ FACE_DENSENET = DenseNetConfig(
 """0.8 million parameters on grey 48x48 faces."""
 
 
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of red, green and blue: what ImageNet's weights of torchvision and timm were trained with."""
+
+
 @dataclass(frozen=True)
 class VideoSpec:
     """From frames to video tokens."""
@@ -63,15 +67,16 @@ class VideoSpec:
     source: str = "face"
     """`face`: crops of the tracked face; `frame`: whole frames."""
     size: int = 48
-    """Pixels of a side of the square picture that the DenseNet sees."""
+    """Pixels of a side of the square picture that the DenseNet sees. A whole frame is squeezed
+    into it, whatever its proportions: nothing is cut off, and people get narrower."""
     frames: int = 64
     """Frames sampled uniformly over an utterance (paper, section 3)."""
     tokens: int = 2
     """Video tokens per utterance; each pools one stretch of the frames."""
-    mean: float = 0.5
-    """Subtracted from pixels in [0, 1]."""
-    std: float = 0.25
-    """Divides pixels after `mean`."""
+    mean: float | tuple[float, ...] = 0.5
+    """Subtracted from pixels in [0, 1]; a number of each channel, or one of all."""
+    std: float | tuple[float, ...] = 0.25
+    """Divides pixels after `mean`; likewise."""
     face_scale: float = 1.17
     """Side of the crop in sides of the detector's box (`training.measure_framing`)."""
     face_offset: float = -0.08
@@ -87,7 +92,13 @@ class VideoSpec:
         require(self.source in ("face", "frame"), f"video.source {self.source!r}: face or frame")
         require(self.size >= 16, f"video.size {self.size}: at least 16 pixels")
         require(1 <= self.tokens <= self.frames, f"video.tokens {self.tokens}: 1 to video.frames")
-        require(self.std > 0, "video.std: positive")
+        channels = self.densenet.in_channels
+        for name in ("mean", "std"):
+            given = getattr(self, name)
+            one_each = not isinstance(given, tuple) or len(given) == channels
+            require(one_each, f"video.{name}: one number, or {channels}, one of each channel")
+        deviations = self.std if isinstance(self.std, tuple) else (self.std,)
+        require(all(one > 0 for one in deviations), "video.std: positive")
         require(self.face_scale > 0, "video.face_scale: positive")
         require(0 <= self.peak <= 10, "video.peak: 0 to 10")
 
@@ -158,6 +169,9 @@ class PromptSpec:
     """Stands before the description of a turn's behaviour, in stage 1."""
     max_behaviour_tokens: int = 96
     """A longer description is cut."""
+    within_lines: bool = False
+    """Tokenise each part of a line as it stands within it. Tokenizers such as LLaMA's else put a
+    space mark before each part; bundles that learned so keep it off."""
 
     def __post_init__(self) -> None:
         """Refuse budgets that no turn fits in."""
@@ -246,10 +260,15 @@ def paper(**changes: Any) -> ModelSpec:
     spec = ModelSpec(
         name="paper",
         video=VideoSpec(
-            source="frame", size=336, tokens=8, densenet=DenseNetConfig(), mean=0.45, std=0.225
+            source="frame",
+            size=336,
+            tokens=8,
+            densenet=DenseNetConfig(),
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
         ),
         audio=AudioSpec(feature_set="ComParE_2016", hop_seconds=2.0, hidden=0),
-        prompt=PromptSpec(context_tokens=2048),
+        prompt=PromptSpec(context_tokens=2048, within_lines=True),
         llm=LlmSpec(base="lmsys/vicuna-7b-v1.5", hidden_size=4096, lora_first_layer=0),
         evidence=False,
     )

@@ -19,7 +19,7 @@ def build(kind: Any, values: Any, where: str) -> Any:
 
     Args:
         kind: A dataclass; fields may be plain types, tuples of one type, dataclasses, or dicts,
-            which are taken as they are.
+            which are taken as they are, and a plain type or a tuple.
         values: A dict.
         where: Name of the place, for the messages.
 
@@ -43,6 +43,9 @@ def _is_required(entry: dataclasses.Field[Any]) -> bool:
 def _value(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return build(hint, value, where)
+    if typing.get_origin(hint) is types.UnionType:
+        plain, several = typing.get_args(hint)
+        return _value(several if isinstance(value, (list, tuple)) else plain, value, where)
     if typing.get_origin(hint) is tuple:
         item = typing.get_args(hint)[0]
         require(isinstance(value, (list, tuple)), f"{where} must be a list")

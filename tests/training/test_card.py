@@ -109,6 +109,7 @@ def test_a_card_tells_how_the_encoders_were_trained(bundle: Path, results: list[
         "encoders": {"face": {"settings": {"epochs": 13, "seed": 7}}},
     }
     (bundle / "training.json").write_text(json.dumps(record))
+    write_manifest(bundle)
     card.write_card(bundle, results, Settings())
     text = (bundle / card.CARD).read_text()
     assert "distributions.\n   Settings: epochs 13, seed 7." in text
@@ -166,6 +167,7 @@ def test_a_card_of_everything(bundle: Path) -> None:
     words, voices = measured(SINGLE[0], 8), measured(first_of("ravdess"), 6, genders=True)
     subset = SubsetFigures(1109, True, 1.1, 0.0375, 0.625, 0.6125, 0.7125, 0.6625, 0.4321)
     write_calibration(Calibration({"text": 1.25}), bundle, {"text": subset})
+    write_manifest(bundle)
     seeds = SeedFigures(
         "python -m training.evaluate a b meld data/meld/dev_sent_emo.csv --json",
         1109,
@@ -200,6 +202,7 @@ def test_an_old_picture_does_not_stay(bundle: Path, results: list[Measured]) -> 
     """What was not measured this time is not shown."""
     for name in PICTURES.values():
         (bundle / name).write_bytes(b"of another bundle")
+    write_manifest(bundle)
     card.write_card(bundle, results, Settings())
     assert not any((bundle / name).exists() for name in PICTURES.values())
     text = (bundle / card.CARD).read_text()

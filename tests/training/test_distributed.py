@@ -19,7 +19,12 @@ from training.script import Job, changed
 from training.smoke import Smoke
 
 ROOT = Path(__file__).parents[2]
-CHANGES = ["stage1.epochs=0", "stage2.batch_tokens=150", "stage2.learning_rate=0.01"]
+CHANGES = [
+    "stage1.epochs=0",
+    "stage2.batch_tokens=150",
+    "stage2.learning_rate=0.01",
+    "trainer.save_every=4",
+]
 SCRIPTS = {
     "replicated": ["-m", "training.stage2"],
     "sharded": [str(ROOT / "tests/training/sharded_training.py")],
@@ -28,9 +33,9 @@ SCRIPTS = {
 
 @pytest.fixture(scope="module")
 def single(smoke: Smoke, tiny_job: Job, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs of one process that accumulates two batches for an update."""
+    """Runs of one process."""
     runs = linked_encoders(tiny_job, tmp_path_factory.mktemp("single"))
-    recipe = changed(smoke.recipe, [*CHANGES, "trainer.accumulate=2"])
+    recipe = changed(smoke.recipe, CHANGES)
     stage2.train(Job(recipe, smoke.data, runs, tiny_job.cache))
     return runs
 
@@ -47,20 +52,46 @@ def linked_encoders(job: Job, runs: Path) -> Path:
 def test_two_processes_do_what_one_does(
     kind: str, single: Path, smoke: Smoke, tiny_job: Job, tmp_path: Path
 ) -> None:
-    """The same losses, dev figures and weights, through words, composed turns and clips."""
+    """The same updates, losses, dev figures and weights, through words, composed turns, clips."""
     runs = linked_encoders(tiny_job, tmp_path)
+    done = started(kind, smoke, tiny_job, runs)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert_learned_alike(single, runs)
+
+
+@pytest.mark.slow
+def test_shards_that_were_killed_before_a_figure_on_dev_go_on(
+    single: Path, smoke: Smoke, tiny_job: Job, tmp_path: Path
+) -> None:
+    """What is gathered first of all to score dev is trained after, and ends at the same weights."""
+    runs = linked_encoders(tiny_job, tmp_path)
+    killed = started("sharded", smoke, tiny_job, runs, KILLED_BEFORE_DEV="1")
+    assert killed.returncode != 0
+    assert "killed" in killed.stderr
+    done = started("sharded", smoke, tiny_job, runs)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert_learned_alike(single, runs)
+
+
+def started(
+    kind: str, smoke: Smoke, tiny_job: Job, runs: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Two processes of stage 2."""
     base = smoke.spec.llm.base
     changes = [*CHANGES, f"spec.llm.base={base}", f"distillation.base={base}"]
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
     command += ["--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", *SCRIPTS[kind], "smoke"]
     command += [f"--data={smoke.data}", f"--runs={runs}", f"--cache={tiny_job.cache}"]
     command += ["--threads=1", "--jobs=1", *(f"--set={change}" for change in changes)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300)
 
+
+def assert_learned_alike(single: Path, runs: Path) -> None:
+    """One process and two did the same updates."""
     one, two = (json.loads((r / "stage2/training.json").read_text()) for r in (single, runs))
     assert [epoch["name"] for epoch in two["epochs"]] == [epoch["name"] for epoch in one["epochs"]]
+    assert two["stages"][0]["updates"] == one["stages"][0]["updates"] > 10
     for mine, theirs in zip(one["epochs"], two["epochs"], strict=True):
         assert theirs["loss"] == pytest.approx(mine["loss"], abs=1e-4)
         assert theirs["dev"] == pytest.approx(mine["dev"], abs=1e-6)
@@ -80,7 +111,7 @@ def test_a_checkpoint_of_one_recipe_is_refused_by_another(
         ([], 2),
         (["spec.video.tokens=1"], 1),
     ):
-        recipe = changed(smoke.recipe, [*CHANGES, "trainer.accumulate=2", *changes])
+        recipe = changed(smoke.recipe, [*CHANGES, *changes])
         job = Job(recipe, smoke.data, single, tiny_job.cache, seed, 1, argparse.Namespace())
         with pytest.raises(UserError, match=r"seed or model, .*give another --runs"):
             stage2.train(job)

@@ -303,4 +303,4 @@ def test_a_wrong_command_line_exits_with_2(
     with pytest.raises(SystemExit) as caught:
         main([str(tiny_bundle), *words])
     assert caught.value.code == 2
-    assert "usage: python -m training.evaluate" in capsys.readouterr().err
+    assert "see python -m training.evaluate --help" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine.model.densenet import DenseNet
+from stream.errors import UserError
 from training import face
 from training.datasets.fer2013 import Fer2013, read_fer2013
 from training.face import FaceTraining, evaluate, fit
@@ -98,3 +99,13 @@ def test_pictures_without_a_majority_do_not_count(smoke: Smoke) -> None:
         votes = np.zeros((2, 7), np.float32)
         data = Fer2013(images, majority, votes, majority, majority >= 0)
         assert evaluate(model, data, smoke.spec.video) == expected
+
+
+def test_a_loss_that_is_no_number_is_not_kept(
+    smoke: Smoke, sets: tuple[Fer2013, Fer2013], tmp_path: Path
+) -> None:
+    """It ends the training with the way out, before a checkpoint has it."""
+    options = FaceTraining(epochs=2, small_epochs=0, batch_size=20, learning_rate=1e30)
+    with pytest.raises(UserError, match=r"face encoder's loss is nan in epoch 1: .* delete "):
+        fit(*sets, smoke.spec.video, options, tmp_path)
+    assert not (tmp_path / "last.safetensors").exists()

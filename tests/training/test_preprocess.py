@@ -104,18 +104,23 @@ def test_json_is_for_programs(data: Path, cache: Path, capsys: pytest.CaptureFix
     [
         (["--splits", "test"], "no split test"),
         (["--splits", "dev"], "no clips"),
-        (["--data", "nowhere"], "nowhere"),
     ],
 )
 def test_mistakes_are_one_line(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: list[str], message: str
 ) -> None:
-    """A split without clips, one that is not there and a wrong folder."""
+    """A split without clips, and one that is not there."""
     assert main(arguments(data, tmp_path, *changes)) == 2
     told = capsys.readouterr()
     assert told.err.startswith("error: ")
     assert message in told.err
     assert told.out == ""
+
+
+def test_a_wrong_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With its name."""
+    assert main(arguments(tmp_path / "nowhere", tmp_path)) == 2
+    assert "nowhere" in capsys.readouterr().err
 
 
 def test_an_unknown_recipe_lists_the_known(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine.model.manifest import verify_bundle
-from training.refit import Weighed, fit_weights, refit, refit_sets
+from training.refit import Weighed, fit_weights, refit_bundle, refit_sets
 from training.script import Job
 
 LABELS = ("joy", "anger", "fear")
@@ -81,11 +81,11 @@ def test_a_dry_run_changes_nothing(tiny_job: Job, tiny_bundle: Path, tmp_path: P
     bundle = tmp_path / "bundle"
     shutil.copytree(tiny_bundle, bundle)
     before = verify_bundle(bundle)
-    refit(tiny_job, bundle, dry_run=True)
+    refit_bundle(bundle, tiny_job, dry_run=True)
     assert verify_bundle(bundle) == before
 
     old = load_file(bundle / "fusion.safetensors")
-    found = refit(tiny_job, bundle)
+    found = refit_bundle(bundle, tiny_job)
     verify_bundle(bundle)
     new = load_file(bundle / "fusion.safetensors")
     for name, values in found.weights.items():

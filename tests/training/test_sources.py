@@ -6,11 +6,13 @@ import dataclasses
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.model.recognizer import used_modalities
 from stream.errors import UserError
+from training import sources as sources_module
 from training.datasets.corpora import open_corpus
 from training.datasets.corpus import Corpus
 from training.learning.learner import build_learner
@@ -100,3 +102,31 @@ def test_only_what_is_described_is_learned(tiny_job: Job, tmp_path: Path) -> Non
     assert 0 < tokens[("posture",)] < tokens[("facial_expression", "body_language", "posture")]
     with pytest.raises(UserError, match=r"describes no utterance of meld dev"):
         sources.described("dev")
+
+
+@pytest.mark.parametrize(("process", "hashes"), [(0, [8]), (3, [])])
+def test_processes_of_a_machine_share_its_cores(
+    process: int, hashes: list[int], tiny_job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four with eight readers each has two, and the first alone hashes the media."""
+    job = dataclasses.replace(tiny_job, jobs=8)
+    sources = sources_of(job)
+    runtime = sources._runtime
+    runtime.process, runtime.processes, runtime.local_processes = process, 4, 4
+    runtime.is_main = process == 0
+    hashed, read = [], []
+
+    def note_hashing(dialogues: object, cache: object, jobs: int) -> None:
+        hashed.append(jobs)
+
+    def note_reading(dialogues: Any, encoders: object, cache: object, jobs: int) -> Any:
+        read.append((len(dialogues), jobs))
+        return [()] * len(dialogues)
+
+    monkeypatch.setattr(sources_module, "hash_media", note_hashing)
+    monkeypatch.setattr(sources_module, "encode_dialogues", note_reading)
+    monkeypatch.setattr(sources, "_fit", list)
+    count = len(job.open_corpus().splits["dev"])
+    sources.clips("dev")
+    assert hashed == hashes
+    assert read == [(len(range(process, count, 4)), 2), (count, 2)]

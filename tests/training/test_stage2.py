@@ -176,6 +176,7 @@ def test_encoders_are_trained_when_asked(fresh: Callable[[str], Job], tmp_path: 
     job = dataclasses.replace(job, recipe=recipe)
     stage2.train(job)
     out = tmp_path / "bundle"
+    out.mkdir()
     other = dataclasses.replace(job, recipe=recipe.with_spec(video={"tokens": 1}))
     with pytest.raises(UserError, match=r"stage2 was trained with another recipe, seed or spec"):
         bundle.assemble(other, out)
@@ -205,6 +206,7 @@ def test_a_bundle_has_nothing_of_another_recipe(fresh: Callable[[str], Job]) -> 
     mine = {"owner": owner(job.recipe, "stage2", job.seed)}
     (job.runs / "stage2" / FINISHED).write_text(json.dumps(mine))
     out = job.runs / "bundle"
+    out.mkdir()
     bundle.assemble(job, out)
     for name in ("face", "speech"):
         file = f"{name}.safetensors"
@@ -230,7 +232,9 @@ def test_a_training_that_diverges_is_stopped(fresh: Callable[[str], Job]) -> Non
     settings = {"composed_epochs": 0, "clip_epochs": 0, "learning_rate": 1e30}
     job = fresh("diverged")
     recipe = job.recipe.with_settings(stage1={"epochs": 0}, stage2=settings)
-    with pytest.raises(UserError, match=r"stage2: the loss is nan: lower stage2\.learning_rate"):
+    with pytest.raises(
+        UserError, match=r"stage2: the .* is nan in .*: lower stage2\.learning_rate"
+    ):
         stage2.train(dataclasses.replace(job, recipe=recipe))
 
 

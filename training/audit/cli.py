@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from engine.arguments import Parser
 from stream.errors import UserError
 from stream.printable import printable
 from training.audit.items import Item, join
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.audit",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -162,7 +162,12 @@ def _network(encoders: Encoders) -> str:
     """Name of the DenseNet with what else decides over its features."""
     video = encoders.spec.video
     weights = {name: _array(value) for name, value in encoders.densenet.state_dict().items()}
-    return weights_digest(weights, video.mean, video.std, encoders.spec.evidence)
+    scale = (*_numbers(video.mean), *_numbers(video.std))
+    return weights_digest(weights, *scale, encoders.spec.evidence)
+
+
+def _numbers(given: float | tuple[float, ...]) -> tuple[float, ...]:
+    return given if isinstance(given, tuple) else (given,)
 
 
 def _array(values: Tensor) -> NDArray[np.generic]:

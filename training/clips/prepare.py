@@ -217,11 +217,24 @@ def _clips(dialogues: Iterable[Dialogue]) -> Iterator[_Found]:
                 yield utterance.clip, utterance
 
 
+def hash_media(dialogues: Sequence[Dialogue], cache: Path, jobs: int) -> None:
+    """Hash the media files of dialogues that are new, so that `prepare` need not.
+
+    Raises:
+        UserError: The cache cannot be written.
+    """
+    _hash(list(_clips(dialogues)), MediaHashes(cache), jobs)
+
+
+def _hash(found: Sequence[_Found], hashes: MediaHashes, jobs: int) -> None:
+    cuts = [cut for clip, _ in found for cut in (clip.video, clip.audio) if cut is not None]
+    hashes.digest_all((cut.path for cut in cuts), jobs)
+
+
 def _keys(found: Sequence[_Found], spec: ModelSpec, cache: Path, jobs: int) -> list[str]:
     """The key of each clip; media files that are new are hashed first."""
     hashes = MediaHashes(cache)
-    cuts = [cut for clip, _ in found for cut in (clip.video, clip.audio) if cut is not None]
-    hashes.digest_all((cut.path for cut in cuts), jobs)
+    _hash(found, hashes, jobs)
     return [clip_key(clip, spec, hashes.digest, utterance.seconds) for clip, utterance in found]
 
 

@@ -10,6 +10,8 @@
 
 The recipe names corpus and teacher; options change them. The output is JSONL, one line an
 utterance: facial expression, body language and posture, or the reason why there is none.
+Several processes share the work with --shard 1/4, --shard 2/4 and so on (a GPU for each with
+--device); the same command without --shard then joins what they wrote.
 It can be interrupted or killed at any moment: the same command goes on where it stopped, and
 asks again only what another model, prompt or other pictures would answer otherwise.
 docs/describe.md explains the format.
@@ -26,10 +28,12 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from engine.arguments import Parser
 from stream.errors import UserError
 from stream.printable import printable
 from training.datasets.corpus import SPLITS as ALL_SPLITS
 from training.describe.run import SPLITS, Effort, Summary, describe_recipe
+from training.describe.shards import Shard
 from training.describe.teacher import TeacherDownError
 from training.describe.teachers import TEACHERS, TeacherOptions
 from training.progress import console
@@ -76,6 +80,7 @@ def _describe(options: argparse.Namespace) -> tuple[Summary, Path]:
         url=options.url,
         frames=options.frames,
         batch=options.batch,
+        device=options.device,
     )
     out = options.out or Path("runs") / recipe.name / "descriptions.jsonl"
     summary = describe_recipe(
@@ -86,8 +91,9 @@ def _describe(options: argparse.Namespace) -> tuple[Summary, Path]:
         splits=options.splits,
         limit=options.limit,
         effort=Effort(options.attempts, options.retry_failed),
+        shard=options.shard,
     )
-    return summary, out
+    return summary, options.shard.file(out) if options.shard else out
 
 
 def _report(summary: Summary, out: Path, options: argparse.Namespace) -> None:
@@ -104,7 +110,9 @@ def _report(summary: Summary, out: Path, options: argparse.Namespace) -> None:
         _say(f"  {count} x {printable(reason)}")
     if summary.failed:
         _say("--retry-failed asks again about what failed")
-    if summary.done == summary.total and summary.described + summary.kept:
+    if options.shard:
+        _say("when all of them are done, the same command without --shard joins their files")
+    elif summary.done == summary.total and summary.described + summary.kept:
         audit = ["training.audit", options.recipe, str(out), "--data", str(options.data)]
         _say(f"next, see what they are like: python -m {shlex.join(audit)}")
 
@@ -114,7 +122,7 @@ def _say(message: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.describe",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -132,6 +140,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--frames", type=int, help="pictures of an utterance; default the recipe's")
     parser.add_argument(
         "--batch", type=int, help="utterances at once; default 8 for vision, 16 for a server"
+    )
+    parser.add_argument("--device", help="of the vision teacher, such as cuda:1; default: the GPU")
+    parser.add_argument(
+        "--shard",
+        type=Shard.parse,
+        metavar="I/N",
+        help="describe part I of N, so that N processes share the work",
     )
     parser.add_argument(
         "--splits", nargs="+", default=list(SPLITS), choices=ALL_SPLITS, help="default: train dev"

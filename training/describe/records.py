@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -113,10 +113,12 @@ class RecordFile:
 
     Args:
         path: The file; it and its folder are made where they are missing.
+        known: Records of another file that need not be written here again.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, known: Mapping[UtteranceKey, Record] | None = None) -> None:
         self.path = path
+        self._known = known or {}
         self.latest: dict[UtteranceKey, Record] = {}
         """The last record of every utterance."""
         self._lock = FileLock(path.with_name(path.name + ".lock"), timeout=0)
@@ -141,7 +143,8 @@ class RecordFile:
             raise self._cannot_write(error) from error
         try:
             self._mend()
-            self.latest = {record.key: record for record in _read(self.path)}
+            own = {record.key: record for record in _read(self.path)}
+            self.latest = {**self._known, **own}
         except BaseException:
             self._close()
             raise
@@ -199,6 +202,19 @@ class RecordFile:
         )
 
 
+def read_records(path: Path) -> dict[UtteranceKey, Record]:
+    """The last record of every utterance; none where there is no file.
+
+    The file may be written meanwhile: of a line that is half there nothing is taken.
+
+    Raises:
+        UserError: The file cannot be read, or a line is no record, naming it.
+    """
+    if not path.exists():
+        return {}
+    return {record.key: record for record in _read(path, whole=False)}
+
+
 def read_descriptions(path: Path) -> dict[UtteranceKey, Description]:
     """The descriptions of a file.
 
@@ -212,11 +228,13 @@ def read_descriptions(path: Path) -> dict[UtteranceKey, Description]:
     return {key: record.description for key, record in latest.items() if not record.failure}
 
 
-def _read(path: Path) -> Iterator[Record]:
+def _read(path: Path, *, whole: bool = True) -> Iterator[Record]:
     number = 1
     try:
         with path.open("rb") as file:
             for line in file:
+                if not (whole or line.endswith(b"\n")):
+                    return
                 yield build(Record, json.loads(line), "line")
                 number += 1
     except OSError as error:

@@ -20,7 +20,8 @@ from training.datasets.corpora import open_corpus
 from training.datasets.corpus import Corpus
 from training.describe.description import Description, UtteranceKey
 from training.describe.reading import FrameReader, Sight, clip_reader, look, read_ahead
-from training.describe.records import Record, RecordFile
+from training.describe.records import Record, RecordFile, read_records
+from training.describe.shards import Shard, join
 from training.describe.teacher import Failure, Request, Teacher, TeacherDownError
 from training.describe.teachers import HEARING, REMEMBERING, TeacherOptions, open_teacher
 from training.describe.work import Task, tasks_of
@@ -86,6 +87,7 @@ def describe_recipe(
     limit: int | None = None,
     effort: Effort | None = None,
     corpus: Corpus | None = None,
+    shard: Shard | None = None,
 ) -> Summary:
     """Describe the corpus of a recipe.
 
@@ -98,6 +100,8 @@ def describe_recipe(
         limit: Only the first utterances.
         effort: How hard to try.
         corpus: The recipe's, where not all of it is wanted.
+        shard: Only this part, into a file of its own; without it the files of parts are joined
+            first.
 
     Raises:
         UserError: No teacher is named or it is down, the corpus has no clips, or the file
@@ -107,7 +111,14 @@ def describe_recipe(
     corpus = corpus or open_corpus(recipe.corpus, data / recipe.corpus)
     tasks = tasks_of(corpus, splits, limit, heard=options.kind in HEARING)
     read = clip_reader(recipe.spec.video, options.frames)
-    with RecordFile(out) as file:  # locked and checked before a model is loaded, which takes long
+    known = None
+    if shard is not None:
+        tasks, known = shard.of(tasks), read_records(out)
+        out = shard.file(out)
+    # Locked and checked before a model is loaded, which takes long.
+    with RecordFile(out, known) as file:
+        if shard is None:
+            join(file)
         remembers = options.kind in REMEMBERING
         return describe(
             tasks, open_teacher(options), file, read, effort or Effort(), remembers=remembers

@@ -29,6 +29,8 @@ class TeacherOptions:
     """Pictures of an utterance, at most."""
     batch: int | None = None
     """Utterances at once; None: as the teacher likes it."""
+    device: str = ""
+    """Of torch, for the vision teacher; empty: the GPU where there is one."""
 
     def __post_init__(self) -> None:
         """Refuse what no teacher works with.
@@ -47,6 +49,8 @@ class TeacherOptions:
             raise UserError(
                 "the server teacher has no address: give --url, such as http://localhost:8000/v1"
             )
+        if self.device and self.kind != "vision":
+            raise UserError(f"--device is of the vision teacher, not of {self.kind}: leave it out")
         if self.frames < 1 or (self.batch is not None and self.batch < 1):
             raise UserError("--frames and --batch: at least 1")
 
@@ -95,7 +99,8 @@ def _prosody(options: TeacherOptions) -> Teacher:
 def _vision(options: TeacherOptions) -> Teacher:
     from training.describe.vision import VisionTeacher
 
-    return VisionTeacher.load(options.model, batch=options.batch or 8)
+    batch, device = options.batch or 8, options.device or None
+    return VisionTeacher.load(options.model, batch=batch, device=device)
 
 
 def _server(options: TeacherOptions) -> Teacher:

@@ -17,6 +17,7 @@ from training.describe.pictures import fit
 from training.describe.processor import load_processor
 from training.describe.prompt import PROMPT_VERSION, write_prompt
 from training.describe.teacher import Failure, Request, TeacherDownError
+from training.device import make_room, training_device
 
 MAX_NEW_TOKENS = 300
 RETRY_TEMPERATURE = 0.7
@@ -54,10 +55,11 @@ class VisionTeacher:
                 and fp32 on a CPU.
 
         Raises:
-            UserError: There is no such model, or it is no image-text model.
+            UserError: There is no such model or device, or it is no image-text model.
         """
+        where = _existing(device) if device else str(training_device())
         folder = resolve(name)
-        where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        make_room()
         processor = load_processor(folder)
         try:
             model = AutoModelForImageTextToText.from_pretrained(
@@ -117,12 +119,23 @@ class VisionTeacher:
         sampling: dict[str, Any] = {"do_sample": False}
         if attempt > 1:
             sampling = {"do_sample": True, "temperature": RETRY_TEMPERATURE}
-        with torch.inference_mode(), torch.random.fork_rng():
+        with torch.inference_mode(), torch.random.fork_rng(_gpus_of(self.model)):
             torch.manual_seed(attempt)
             tokens = self.model.generate(**inputs, max_new_tokens=self.max_new_tokens, **sampling)
         new = tokens[:, inputs["input_ids"].shape[1] :]
         texts: list[str] = self.processor.tokenizer.batch_decode(new, skip_special_tokens=True)
         return texts
+
+
+def _existing(device: str) -> str:
+    """The device, if this machine has it."""
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        count = torch.cuda.device_count()
+        known = ", ".join(["cpu", *(f"cuda:{number}" for number in range(count))])
+        raise UserError(f"--device {device}: this machine has {known}") from error
+    return device
 
 
 def in_batches(
@@ -158,6 +171,14 @@ def in_batches(
         size //= 2
         torch.cuda.empty_cache()
     return done, size
+
+
+def _gpus_of(model: Any) -> list[int]:
+    """The GPU that a model is on; saving the state of the others would make a context on each."""
+    device = model.device
+    if device.type != "cuda":
+        return []
+    return [torch.cuda.current_device() if device.index is None else device.index]
 
 
 def _conversation(request: Request) -> list[dict[str, Any]]:

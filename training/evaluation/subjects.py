@@ -15,7 +15,7 @@ from engine.model.model import EmotionModel
 from engine.model.recognizer import Recognizer, read_spec
 from export.models import resolve
 from stream.errors import UserError
-from training.device import scoring_device
+from training.device import make_room, scoring_device
 from training.evaluation.training_record import TrainingRecord, read_training_record
 from training.evaluation.zero_shot import load_zero_shot
 
@@ -52,6 +52,7 @@ def load_subject(
     manifest = verify_bundle(bundle)
     spec = read_spec(bundle)
     base = resolve(base_model or spec.llm.base)
+    make_room()
     if zero_shot:
         torch.set_num_threads(threads)
         model = load_zero_shot(spec, base)

@@ -81,6 +81,21 @@ def write_tensors(
         ) from error
 
 
+def require_finite(what: str, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are no numbers, before they are kept as a result.
+
+    Raises:
+        UserError: A tensor has NaN or an infinity.
+    """
+    for name, value in tensors.items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise UserError(
+                f"{what} has not learned: its weights are no numbers ({name}); take damaged clips "
+                "or measures out (python -m training.check finds clips), and start the same "
+                "command again"
+            )
+
+
 def load_checkpoint(
     path: Path,
     modules: Mapping[str, nn.Module],

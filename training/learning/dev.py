@@ -18,7 +18,7 @@ from training.learning.sequences import DescribedSequence, TrainingSequence
 DEV_BATCH_TOKENS = 1400
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference mode: shards that are gathered in it cannot be trained after
 def dev_weighted_f1(
     wrapped: nn.Module,
     objectives: Objectives,
@@ -38,7 +38,7 @@ def dev_weighted_f1(
     return scores(objectives.model.spec.labels, truth, probabilities).weighted_f1
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference mode: shards that are gathered in it cannot be trained after
 def dev_log_likelihood(
     wrapped: nn.Module,
     objectives: Objectives,

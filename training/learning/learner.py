@@ -18,7 +18,7 @@ from transformers import BitsAndBytesConfig
 from engine.model.model import EmotionModel, add_lora, load_base
 from export.models import resolve
 from stream.errors import UserError
-from training.device import has_fast_bf16
+from training.device import has_fast_bf16, make_room
 from training.learning.checkpoint import gathered, write_tensors
 from training.learning.lora_linear import lighten_lora
 from training.learning.objectives import Objectives
@@ -42,6 +42,7 @@ def build_learner(
         UserError: the base cannot be had, is not as the spec says, or is to be quantised
             without bitsandbytes.
     """
+    make_room()  # of an earlier stage's model, where one process does several
     llm, tokenizer = _load(recipe)
     if recipe.settings.trainer.checkpoint_activations:
         llm.activation_checkpointing_enable({"use_reentrant": False})
@@ -71,8 +72,8 @@ def owner(
 ) -> str:
     """Identifies what a checkpoint belongs to: all of a recipe that changes a stage's weights.
 
-    `trainer.accumulate` is not in it: the same on one process is another number on several. Nor
-    is an option that is off, so that what was trained before the option existed stays known.
+    The number of processes is not in it, as it changes nothing. Nor is an option that is off, so
+    that what was trained before the option existed stays known.
 
     Args:
         recipe: Of the training.
@@ -94,6 +95,8 @@ def owner(
         "precision": settings.trainer.precision,
         "quantization": settings.trainer.quantization,
     }
+    if settings.trainer.accumulate > 1:
+        parts["accumulate"] = settings.trainer.accumulate
     if settings.distils and stage == "stage2":
         parts["distillation"] = dataclasses.asdict(settings.distillation)
     if settings.pretune.epochs:
@@ -189,4 +192,6 @@ def _four_bit(dtype: torch.dtype) -> BitsAndBytesConfig:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
+        # FSDP flattens what is of one type: packed weights must be stored as the others are.
+        bnb_4bit_quant_storage=dtype,
     )

@@ -1,8 +1,8 @@
 """The one training loop of both stages: epochs of batches, checkpoints, the best on dev.
 
-An update is `accumulate` batches on each process. Its loss is the mean over all that the
-batches count, wherever they lie, so one process that accumulates two batches and two
-processes with one each do the same.
+An update is `accumulate` batches, however many processes there are: they share out the
+sequences of each batch. The loss of an update is the mean over all that its batches count,
+wherever they lie, so any number of processes does the same updates as one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from stream.errors import UserError
 from training.learning.average import MovingAverage
-from training.learning.batching import make_batches, share
+from training.learning.batching import make_batches
 from training.learning.checkpoint import load_checkpoint, save_checkpoint
 from training.learning.cost import CostMeter, StageCost, llm_flops_per_token
 from training.learning.objectives import Objectives
@@ -149,7 +150,7 @@ class _Loop:
         rng = random.Random(f"{training.seed}/{progress.epoch}")
         length = training.objectives.length
         batches = make_batches(epoch.sequences(rng), length, epoch.batch_tokens, rng)
-        size = training.settings.accumulate * self.runtime.processes
+        size = training.settings.accumulate
         with progress_bar(visible=self.runtime.is_main) as bar:
             task = bar.add_task(epoch.name, total=len(batches), note="")
             for start in range(progress.batches, len(batches), size):
@@ -167,33 +168,38 @@ class _Loop:
                     self.remember()
 
     def update(self, batches: Sequence[Sequence[AnySequence]], epoch: Epoch) -> float:
-        """One step of the optimizer over batches of all processes; returns the mean loss."""
+        """One step of the optimizer over some batches; returns the mean loss.
+
+        Raises:
+            UserError: loss or gradients are no numbers. The weights are as they were.
+        """
         runtime, accelerator = self.runtime, self.runtime.accelerator
         self.wrapped.train()
         counts = torch.stack([self.training.objectives.counts(batch) for batch in batches]).sum(0)
-        own = share(batches, runtime.process, runtime.processes)
         mean = 0.0
-        for number, batch in enumerate(own):
-            last = number == len(own) - 1
+        for number, batch in enumerate(batches):
+            last = number == len(batches) - 1
             # What a batch drops is the same whichever process has it, and after a restart.
-            place = number * runtime.processes + runtime.process
-            torch.manual_seed(hash((self.training.seed, self.progress.updates, place)))
+            torch.manual_seed(hash((self.training.seed, self.progress.updates, number)))
+            own = batch[runtime.process :: runtime.processes]
             with contextlib.nullcontext() if last else accelerator.no_sync(self.wrapped):
-                # A process without a batch goes along with one that counts nothing there.
-                sums = self.wrapped(batch or batches[0], frozen_inputs=epoch.frozen_inputs)
-                loss = (sums / counts.to(sums.device).clamp_min(1e-9)).sum() * bool(batch)
+                # A process without a sequence goes along with one that counts nothing there.
+                sums = self.wrapped(own or batch[:1], frozen_inputs=epoch.frozen_inputs)
+                loss = (sums / counts.to(sums.device).clamp_min(1e-9)).sum() * bool(own)
                 # Gradients are averaged over processes; the loss is a mean over all of them.
                 accelerator.backward(loss * runtime.processes)
             mean += float(loss.detach())
-            if batch:
-                self._count(batch, epoch)
+            if own:
+                self._count(own, epoch)
+        total = self._finite("loss", runtime.total(mean))
+        norm = accelerator.clip_grad_norm_(self._trained, CLIP_NORM)
+        self._finite("norm of the gradients", _whole(norm))  # one that is none spoils all weights
         self._meter.add_update()
-        accelerator.clip_grad_norm_(self._trained, CLIP_NORM)
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self._average is not None:
             self._average.follow(self.progress.updates)
-        return self._finite(runtime.total(mean))
+        return total
 
     def finish(self, epoch: Epoch) -> None:
         """Score dev, keep the best, and remember."""
@@ -228,14 +234,18 @@ class _Loop:
             write=self.runtime.is_main,
         )
 
-    def _finite(self, loss: float) -> float:
-        """The loss, refused where the training has diverged: nothing after that is of use."""
-        if math.isfinite(loss):
-            return loss
-        name = self.training.name
+    def _finite(self, what: str, value: float) -> float:
+        """The value, refused where the training has diverged: nothing after that is of use."""
+        if math.isfinite(value):
+            return value
+        name, out = self.training.name, self.training.out
+        again = "start the same command again"
+        if self._checkpoint.exists():
+            again = f"delete {out} to begin anew, as its checkpoint is of the settings that failed"
         raise UserError(
-            f"{name}: the loss is {loss}: lower {name}.learning_rate (with --set) and delete "
-            f"{self.training.out} to begin anew, or raise trainer.precision to fp32"
+            f"{name}: the {what} is {value} in update {self.progress.updates + 1}, and nothing was "
+            f"learned from it: lower {name}.learning_rate (with --set) or raise trainer.precision "
+            f"to fp32, and {again}"
         )
 
     def _count(self, batch: Sequence[AnySequence], epoch: Epoch) -> None:
@@ -243,3 +253,8 @@ class _Loop:
         flops = self._flops[epoch.frozen_inputs]
         spent = flops.of_batch(size.padded_tokens, size.longest, size.logits)
         self._meter.add_batch(size.tokens, size.padded_tokens, spent)
+
+
+def _whole(norm: Tensor) -> float:
+    """The number of a tensor that may be sharded, which is collective then."""
+    return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)

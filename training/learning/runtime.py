@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -56,6 +57,8 @@ class Runtime:
         self.device = self.accelerator.device
         self.processes = self.accelerator.num_processes
         self.process = self.accelerator.process_index
+        # Of this machine, by what torchrun and accelerate launch tell each process.
+        self.local_processes = max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
         self.is_main = self.accelerator.is_main_process
 
     def prepare(

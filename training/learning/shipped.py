@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.model.manifest import verify_bundle
 from engine.model.spec import ModelSpec
-from export.bundle import SPEC, write_manifest
+from export.bundle import SPEC, building
 from training.learning.learner import LORA, owner
 from training.learning.provenance import FINISHED, PROVENANCE, is_finished
 from training.script import Job
@@ -63,9 +63,8 @@ def publish(source: Path, spec: ModelSpec, out: Path, weights: str = LORA) -> No
     """Write a sealed folder of what a finished training in `source` learned."""
     if out.exists() and out.samefile(source):
         return  # shipped before
-    out.mkdir(parents=True, exist_ok=True)
-    for name in (weights, PROVENANCE, FINISHED):
-        shutil.copyfile(source / name, out / name)
-    text = json.dumps(spec.to_dict(), indent=2) + "\n"
-    (out / SPEC).write_text(text, encoding="utf-8")
-    write_manifest(out)
+    with building(out) as folder:
+        for name in (weights, PROVENANCE, FINISHED):
+            shutil.copyfile(source / name, folder / name)
+        text = json.dumps(spec.to_dict(), indent=2) + "\n"
+        (folder / SPEC).write_text(text, encoding="utf-8")

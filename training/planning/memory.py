@@ -80,7 +80,7 @@ def estimate_memory(
         config: Of the base.
         lora: Of the spec.
         trainer: Precision, quantisation and checkpointing.
-        batch: The largest of the stage, on one GPU.
+        batch: The largest of the stage, or on several GPUs the part of it that one has.
         shards: GPUs that FSDP spreads weights, gradients and optimizer over; 1 for DDP,
             where each GPU has all of it.
     """

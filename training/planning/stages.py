@@ -36,8 +36,10 @@ class EpochPlan:
     """Without padding."""
     padded_tokens: int
     updates: int
+    """The same on any number of GPUs."""
     flops: float
     largest: BatchShape
+    """Of one GPU."""
 
 
 def plan_pretuning(recipe: Recipe, sizes: CorpusSizes, llm: Any, processes: int) -> list[EpochPlan]:
@@ -129,17 +131,17 @@ class _Work:
         )
         batches = make_batches(sequences, lambda one: one.tokens, self.batch_tokens, _ANY_ORDER)
         shapes = [_shape(batch) for batch in batches]
-        each = -(-len(batches) // self.processes)
+        parts = [_shape(_largest_part(batch, self.processes)) for batch in batches]
         return EpochPlan(
             name=name,
             count=count,
             sequences=len(sequences),
             tokens=sum(sequence.tokens for sequence in sequences),
             padded_tokens=sum(shape.padded_tokens for shape in shapes),
-            updates=-(-each // trainer.accumulate),
+            updates=-(-len(batches) // trainer.accumulate),
             flops=sum(_flops(flops, batch) for batch in batches),
             largest=BatchShape(
-                max(shape.padded_tokens for shape in shapes), max(shape.logits for shape in shapes)
+                max(part.padded_tokens for part in parts), max(part.logits for part in parts)
             ),
         )
 
@@ -151,6 +153,12 @@ _ANY_ORDER = random.Random(0)
 def _shape(batch: Sequence[SequenceSize]) -> BatchShape:
     longest = max(sequence.tokens for sequence in batch)
     return BatchShape(longest * len(batch), sum(sequence.logits for sequence in batch))
+
+
+def _largest_part(batch: Sequence[SequenceSize], processes: int) -> Sequence[SequenceSize]:
+    """What one of several processes has of a batch, at most: its longest sequence is last."""
+    count = -(-len(batch) // processes)
+    return batch[-count:]
 
 
 def _flops(flops: TokenFlops, batch: Sequence[SequenceSize]) -> float:

@@ -99,6 +99,15 @@ def _remarks(plan: Plan) -> list[str]:
         f"Hours on {hardware.gpus} x {hardware.gpu} at {hardware.utilisation:.0%} of its peak, "
         "without preprocessing and evaluation.",
     ]
+    if hardware.gpus > 1:
+        lines.append(
+            f"Updates are as many as on one GPU: the {hardware.gpus} share out the sequences of "
+            "each batch."
+        )
+    lines.append(
+        f"Loading needs {plan.host_bytes / 1e9:.3g} GB of the machine's RAM: each process reads "
+        "the whole base first."
+    )
     for stage in plan.stages:
         if not stage.fits:
             lines.append(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from engine.model.prompt import clean_text, first_turns
+from engine.model.prompt import PromptBuilder, clean_text, first_turns
 from engine.model.spec import AudioSpec, ModelSpec
 from training.datasets.dialogues import Dialogue
 from training.settings import Pretuning
@@ -150,13 +150,13 @@ def counted_sizes(
 
     A turn without times counts as one window.
     """
+    prompt = None if tokenizer is None else PromptBuilder(tokenizer, spec.prompt)
 
     def words(text: str) -> float:
         plain = clean_text(text)
         if tokenizer is None:
             return TOKENS_PER_WORD * len(plain.split())
-        encoded = tokenizer(f" {plain}", add_special_tokens=False, split_special_tokens=True)
-        return len(encoded.input_ids) if plain else 0
+        return len(prompt.ids(f" {plain}")) if plain and prompt else 0
 
     sizes = tuple(
         tuple(
@@ -231,13 +231,14 @@ def _stretches(turns: Sequence[float], budget: int) -> list[tuple[int, int, int]
 def _fixed(spec: ModelSpec, tokenizer: Any | None) -> FixedSizes:
     prompt = spec.prompt
     if tokenizer is not None:
+        built = PromptBuilder(tokenizer, prompt)
         return FixedSizes(
-            instruction=len(tokenizer(prompt.instruction).input_ids),
-            behaviour_instruction=len(tokenizer(prompt.behaviour_instruction).input_ids),
-            name=_length(tokenizer, "A:"),
-            cue=_length(tokenizer, prompt.cue),
-            behaviour_cue=_length(tokenizer, prompt.behaviour_cue),
-            end=_length(tokenizer, "\n"),
+            instruction=len(built.instruction),
+            behaviour_instruction=len(built.behaviour_instruction),
+            name=len(built.ids("A:")),
+            cue=built.cue_length,
+            behaviour_cue=len(built.ids(prompt.behaviour_cue)),
+            end=len(built.line_end),
         )
     return FixedSizes(
         instruction=TOKENS_PER_WORD * len(prompt.instruction.split()),
@@ -247,10 +248,6 @@ def _fixed(spec: ModelSpec, tokenizer: Any | None) -> FixedSizes:
         behaviour_cue=2,
         end=1,
     )
-
-
-def _length(tokenizer: Any, text: str) -> int:
-    return len(tokenizer(text, add_special_tokens=False).input_ids)
 
 
 def _duration(start: float | None, end: float | None) -> float:

@@ -135,3 +135,18 @@ def test_broken_samples_become_sound() -> None:
     cleaned = clean_samples(broken)
     assert cleaned.dtype == np.float32
     assert cleaned.tolist() == [0.25, 0.0, 1.0, -1.0, 1.0, -1.0, -1.0]
+
+
+def test_each_channel_has_a_scale_of_its_own() -> None:
+    """As ImageNet's weights want it; one number is of all channels."""
+    three = dataclasses.replace(GREY.densenet, in_channels=3)
+    each = dataclasses.replace(
+        GREY, densenet=three, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
+    )
+    picture = np.full((1, 48, 48, 3), (255, 0, 51), np.uint8)
+    seen = picture_tensor(picture, each)[0, :, 0, 0]
+    expected = [(1 - 0.485) / 0.229, (0 - 0.456) / 0.224, (0.2 - 0.406) / 0.225]
+    assert seen.tolist() == pytest.approx(expected, abs=1e-5)
+    one = dataclasses.replace(each, mean=0.5, std=0.25)
+    same = dataclasses.replace(each, mean=(0.5,) * 3, std=(0.25,) * 3)
+    assert torch.equal(picture_tensor(picture, one), picture_tensor(picture, same))

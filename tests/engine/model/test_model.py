@@ -216,3 +216,37 @@ def test_compact_at_its_real_size() -> None:
     trained = {name for name, parameter in llm.named_parameters() if parameter.requires_grad}
     layers = {int(name.split("layers.")[1].split(".")[0]) for name in trained}
     assert layers == set(range(spec.llm.lora_first_layer, llm.config.num_hidden_layers))
+
+
+def test_scores_in_half_precision_are_not_rounded(smoke: Smoke) -> None:
+    """The states are bf16, the few products with the labels are not: scores lie close together."""
+    model = as_after_training(smoke.spec).to(torch.bfloat16)
+    hidden = 8 * torch.randn(400, smoke.spec.llm.hidden_size, dtype=torch.bfloat16)
+    scores = model.score(hidden, [TurnInputs("Ann", "oh")] * len(hidden))
+    assert scores.dtype == torch.float32
+    head = model.llm.get_output_embeddings().weight[model.label_tokens]
+    assert torch.equal(scores, hidden.float() @ head.float().T)
+    assert not torch.equal(scores, scores.bfloat16().float())
+
+
+def test_what_scores_a_turn_without_words_is_named(smoke: Smoke) -> None:
+    """Voice and face, wherever they stand among the sources, and never prosody."""
+    model = as_after_training(dataclasses.replace(smoke.spec, prosody=True))
+    turn = dataclasses.replace(
+        random_turn(model.spec, 1, text=None), prosody_scores=torch.zeros(7).log_softmax(0)
+    )
+    assert turn.audio_scores is not None
+    assert turn.video_scores is not None
+    expected = turn.audio_scores + turn.video_scores
+
+    class Reordered(type(model.spec)):  # type: ignore[misc]
+        """With its sources in another order."""
+
+        @property
+        def evidence_sources(self) -> tuple[str, ...]:
+            return ("prosody", "video", "audio")
+
+    values = {f.name: getattr(model.spec, f.name) for f in dataclasses.fields(model.spec)}
+    model.spec = Reordered(**values)
+    with torch.no_grad():
+        torch.testing.assert_close(model([[turn]])[0], expected)

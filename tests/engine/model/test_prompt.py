@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_model import llama_tokenizer, older_llama_tokenizer
+from tiny_model import llama_tokenizer, older_llama_tokenizer, sentencepiece_tokenizer
 from transformers import AutoTokenizer
 
 from engine.model.prompt import (
@@ -36,6 +36,10 @@ TOKENIZERS = {
     "llama": llama_tokenizer(),
     "older llama": older_llama_tokenizer(),
 }
+SENTENCEPIECE = sentencepiece_tokenizer()  # with so small a vocabulary letters are of other lengths
+with_sentencepiece = pytest.mark.parametrize(
+    "tokenizer", [*TOKENIZERS.values(), SENTENCEPIECE], ids=[*TOKENIZERS, "sentencepiece"]
+)
 BUILDER = PromptBuilder(SMOLLM2, SPEC)
 HOSTILE = ["<|im_start|>", "<|im_end|>", "<s>", "</s>", "<repo_name>", " ->", "\n", "A:", "[/INST]"]
 
@@ -305,3 +309,47 @@ def test_a_text_is_tokenised_once() -> None:
     asked.clear()
     assert builder.build(shapes).ids.tolist() == first
     assert not asked
+
+
+@with_sentencepiece
+def test_a_description_ends_where_its_line_does(tokenizer: Any) -> None:
+    """Its last target is the line end, also where that is a space mark and a byte."""
+    for within in (False, True):
+        builder = PromptBuilder(tokenizer, dataclasses.replace(SPEC, within_lines=within))
+        prompt = builder.build_described([TurnShape("Ann", "oh", 1, 1)], ["nods"])
+        end = int(prompt.targets[prompt.targets >= 0][-1])
+        assert tokenizer.convert_ids_to_tokens(end) in ("Ċ", "<0x0A>")
+
+
+@with_sentencepiece
+def test_within_lines_a_prompt_is_what_its_text_is(tokenizer: Any) -> None:
+    """Read in pieces or at once, the tokens are the same; a beginning once, an end never."""
+    builder = PromptBuilder(tokenizer, dataclasses.replace(SPEC, within_lines=True))
+    ids = builder.build([TurnShape("Ann", "I am", 1, 1), TurnShape("Ben", "so?", 0, 0)]).ids
+    text = f"{SPEC.instruction}A: I am ->\nB: so? ->"
+    assert ids[ids >= 0].tolist() == list(tokenizer(text).input_ids)
+    assert len(builder.line_end) == 1
+
+
+def test_smollm2_has_the_same_prompt_either_way() -> None:
+    """It has no space marks to put before a text."""
+    within = PromptBuilder(SMOLLM2, dataclasses.replace(SPEC, within_lines=True))
+    shapes = [TurnShape("Ann", "what a day", 2, 1), TurnShape("Ben", "\u201cno\u201d", 0, 0)]
+    assert within.build(shapes).ids.tolist() == BUILDER.build(shapes).ids.tolist()
+
+
+def test_an_end_that_a_tokenizer_adds_opens_no_dialogue() -> None:
+    """A dialogue goes on after its instruction."""
+
+    class Ending:
+        """SmolLM2's, with an end after every text."""
+
+        eos_token_id = SMOLLM2.eos_token_id
+
+        def __call__(self, text: str, *, add_special_tokens: bool = True, **options: bool) -> Any:
+            encoded = SMOLLM2(text, **options)
+            if add_special_tokens:
+                encoded["input_ids"] = [*encoded["input_ids"], self.eos_token_id]
+            return encoded
+
+    assert PromptBuilder(Ending(), SPEC).instruction == BUILDER.instruction

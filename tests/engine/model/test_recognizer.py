@@ -7,7 +7,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,7 @@ from engine.dialogue import Turn
 from engine.model.manifest import MANIFEST
 from engine.model.model import TurnInputs
 from engine.model.outputs import Recognition
-from engine.model.recognizer import (
-    NEXT_TURN_TOKENS,
-    Recognizer,
-    read_spec,
-    used_modalities,
-    without,
-)
+from engine.model.recognizer import Recognizer, read_spec, used_modalities, without
 from export.bundle import write_manifest
 from export.models import resolve
 from stream.errors import UserError
@@ -210,26 +203,6 @@ def test_a_long_dialogue_stays_within_the_budget(tiny_recognizer: Recognizer) ->
         assert budget / 3 < max(lengths) <= budget
         lengths.clear()
     hook.remove()
-
-
-def test_a_dialogue_settles_before_it_is_full(tiny_recognizer: Recognizer) -> None:
-    """Between two utterances the older half goes, so that the next one needs no reading anew."""
-    budget = tiny_recognizer.spec.prompt.context_tokens
-    prompt = tiny_recognizer.model.prompt
-    history: list[Turn] = []
-    kept = []
-    for number in range(120):
-        text = f"this is what I said as number {number}"
-        found = tiny_recognizer.recognize(utterance(text=text), history, dialogue="long")
-        history.append(Turn("Ann", text, found.inputs))
-        history = tiny_recognizer.settle(history, "long")
-        shapes = [turn.inputs.shape for turn in history if turn.inputs]
-        assert prompt.history_length(shapes) <= budget - NEXT_TURN_TOKENS
-        kept.append(len(history))
-    assert max(kept) > 10
-    assert any(after < before / 1.5 for before, after in pairwise(kept))
-    assert all(after > before / 3 for before, after in pairwise(kept))
-    tiny_recognizer.forget("long")
 
 
 @torch.inference_mode()

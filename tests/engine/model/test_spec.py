@@ -170,3 +170,22 @@ def test_whole_numbers_serve_where_a_fraction_is_meant() -> None:
     spec = ModelSpec.from_dict(changed(("audio", "window_seconds"), 2))
     assert spec == compact()
     assert isinstance(spec.audio.window_seconds, float)
+
+
+def test_a_scale_is_one_number_or_one_of_each_channel() -> None:
+    """Both survive JSON; a bundle with one number keeps it, and two of three are refused."""
+    spec = paper()
+    assert spec.video.mean == (0.485, 0.456, 0.406)
+    assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+    older = spec.to_dict()
+    older["video"] |= {"mean": 0.45, "std": 0.225}
+    assert ModelSpec.from_dict(older).video.mean == 0.45
+    for name in ("mean", "std"):
+        values = spec.to_dict()
+        values["video"][name] = [0.4, 0.4]
+        with pytest.raises(ValueError, match=f"video.{name}: one number, or 3, one of each chan"):
+            ModelSpec.from_dict(values)
+    values = spec.to_dict()
+    values["video"]["std"] = [0.2, 0.0, 0.2]
+    with pytest.raises(ValueError, match=r"video\.std: positive"):
+        ModelSpec.from_dict(values)

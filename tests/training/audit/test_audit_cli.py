@@ -171,9 +171,9 @@ def test_mistakes_are_one_line(
 def test_incomplete_commands_are_refused(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the usage."""
+    """In one line, which says where to read on."""
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
 
     assert stopped.value.code == 2
-    assert "usage: python -m training.audit" in capsys.readouterr().err
+    assert "see python -m training.audit --help" in capsys.readouterr().err

@@ -194,3 +194,39 @@ def test_help_names_every_teacher(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.value.code == 0
     text = capsys.readouterr().out
     assert [word for word in (*TEACHERS, KEY_VARIABLE) if word not in text] == []
+
+
+def test_parts_of_a_corpus_are_described_side_by_side(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each into a file of its own; the command without a part joins them and has nothing left."""
+    out = tmp_path / "out.jsonl"
+    with ServerDouble(lambda call: completion()) as server:
+        command = ["bemerc-meld", "--data", str(data), "--out", str(out), "--frames", "1"]
+        command += ["--teacher", "server", "--model", "a-model", "--url", server.url]
+        for part in ("1/2", "2/2"):
+            assert describe.main([*command, "--shard", part]) == 0
+            assert "the same command without --shard joins" in capsys.readouterr().err
+        assert not out.exists()
+        asked = len(server.calls)
+        assert describe.main(command) == 0
+        assert len(server.calls) == asked == 8
+    assert "0 described, 0 failed, 9 were there already, of 9" in capsys.readouterr().out
+    assert len(read_descriptions(out)) == 8
+    assert not list(tmp_path.glob("*shard*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--teacher", "measured", "--device", "cuda:0"], "--device is of the vision teacher"),
+        (["--teacher", "vision", "--model", "x/y", "--device", "cuda:77"], "--device cuda:77: thi"),
+    ],
+)
+def test_a_device_that_is_none_is_one_line(
+    words: list[str], told: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named before a model is loaded."""
+    out = str(tmp_path / "out.jsonl")
+    assert describe.main(["bemerc-meld", "--data", str(data), "--out", out, *words]) == 2
+    assert told in capsys.readouterr().err

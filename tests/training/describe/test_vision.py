@@ -17,7 +17,7 @@ from stream.errors import UserError
 from stream.media import VideoFrame
 from training.describe.prompt import PROMPT_VERSION, write_prompt
 from training.describe.teacher import Failure, Request, TeacherDownError
-from training.describe.vision import VisionTeacher, in_batches
+from training.describe.vision import VisionTeacher, _gpus_of, in_batches
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +187,15 @@ def test_a_folder_that_lacks_a_file_is_said(tmp_path: Path, missing: str) -> Non
         VisionTeacher.load(str(path))
     assert "\n" not in str(raised.value)
     assert str(path) in str(raised.value)
+
+
+def test_the_state_of_one_gpu_is_saved_and_of_no_other(random_teacher: VisionTeacher) -> None:
+    """The one that the model is on; none for a model on the CPU."""
+
+    class Elsewhere:
+        """A model on the third GPU."""
+
+        device = torch.device("cuda:2")
+
+    assert _gpus_of(random_teacher.model) == []
+    assert _gpus_of(Elsewhere()) == [2]

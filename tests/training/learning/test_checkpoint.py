@@ -11,7 +11,7 @@ from torch import Tensor, nn, optim
 
 from stream.errors import UserError
 from training.learning import checkpoint
-from training.learning.checkpoint import load_checkpoint, save_checkpoint
+from training.learning.checkpoint import load_checkpoint, require_finite, save_checkpoint
 
 
 def network(seed: int, width: int = 6) -> nn.Sequential:
@@ -216,3 +216,12 @@ def test_a_kill_while_writing_leaves_the_last_one_whole(
     save_checkpoint(path, {"net": model}, optimizer, {"epoch": 2})
     assert load_checkpoint(path, {"net": fresh}) == {"epoch": 2}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_weights_that_are_no_numbers_are_no_result() -> None:
+    """They are named; whole numbers and finite ones pass."""
+    fine = {"a": torch.ones(3), "b": torch.tensor([1, 2])}
+    require_finite("the speech encoder", fine)
+    for bad in (float("nan"), float("inf")):
+        with pytest.raises(UserError, match=r"the speech encoder has not learned: .*\(c\)"):
+            require_finite("the speech encoder", {**fine, "c": torch.tensor([0.0, bad])})

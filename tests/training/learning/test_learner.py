@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from tiny_model import random_dialogues
 
 from stream.errors import UserError
+from training.learning import learner as learner_module
 from training.learning.learner import build_learner, load_lora, lora_parameters, owner, save_learned
 from training.learning.objectives import Objectives
 from training.learning.sequences import TrainingSequence
@@ -156,7 +157,6 @@ def test_an_owner_is_what_changes_the_result(smoke: Smoke) -> None:
     same = owner(recipe, "stage2", 1)
     assert owner(recipe.with_spec(name="other"), "stage2", 1) == same
     assert owner(recipe.with_settings(trainer={"save_every": 7}), "stage2", 1) == same
-    assert owner(recipe.with_settings(trainer={"accumulate": 2}), "stage2", 1) == same
     changed = [
         owner(recipe, "stage2", 2),
         owner(recipe, "stage1", 1),
@@ -165,6 +165,7 @@ def test_an_owner_is_what_changes_the_result(smoke: Smoke) -> None:
         owner(recipe.with_settings(dropout={"text": 0.5}), "stage2", 1),
         owner(recipe.with_settings(composition={"mismatched": 0.5}), "stage2", 1),
         owner(recipe.with_settings(trainer={"precision": "bf16"}), "stage2", 1),
+        owner(recipe.with_settings(trainer={"accumulate": 2}), "stage2", 1),
         owner(recipe.with_spec(prompt={"context_tokens": 8}), "stage2", 1),
     ]
     assert len({same, *changed}) == len(changed) + 1
@@ -202,3 +203,10 @@ def test_damaged_lora_is_one_line(smoke: Smoke, tmp_path: Path) -> None:
         UserError, match=r"lora\.safetensors cannot be read .*train that stage again"
     ):
         load_lora(built(smoke.recipe), tmp_path / "lora.safetensors")
+
+
+def test_four_bits_are_stored_as_the_rest_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that FSDP shards packed weights beside the others of the same type."""
+    monkeypatch.setattr(learner_module.importlib.util, "find_spec", lambda name: object())
+    config = learner_module._four_bit(torch.bfloat16)
+    assert config.bnb_4bit_quant_storage == config.bnb_4bit_compute_dtype == torch.bfloat16
