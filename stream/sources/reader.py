@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import av
 import av.error
@@ -11,52 +12,20 @@ import av.error
 from stream.errors import UserError
 from stream.media import AudioChunk, VideoFrame
 from stream.sources.base import MediaItem
+from stream.sources.clock import TrackClock
 from stream.sources.container import Location, OpenMedia, open_media
+from stream.sources.damage import DamagedError, decoding
 from stream.sources.pictures import FrameLimiter, Upright
 from stream.sources.pyav import packets_of
 from stream.sources.sound import MonoResampler
 
 _log = logging.getLogger(__name__)
 
+_Item = TypeVar("_Item", AudioChunk, VideoFrame)
+
 _MICROSECONDS = 1_000_000
 _MAX_BAD_READS = 64  # in a row; then the rest of the container is given up
-_BACK_SECONDS = 1.0
-_LONGEST_KEY_SECONDS = 600.0  # between two key frames; the clock forgives jumps ahead, not back
-_AHEAD_SECONDS = 3600.0
 _UNDECODED_SECONDS = 5.0  # of a live stream, on all tracks, after some of it was decoded
-
-
-class TrackClock:
-    """Timestamps of one track as media seconds.
-
-    A track whose time jumps back (two recordings in one file), or ahead by more than an hour
-    (a damaged timestamp), goes on where it was. Smaller steps ahead are real pauses.
-
-    Args:
-        origin: Timestamp, in seconds, at which the media starts.
-    """
-
-    def __init__(self, origin: float) -> None:
-        self._offset = -origin
-        self._next = 0.0
-
-    def place(self, timestamp: float | None, duration: float) -> float:
-        """Media seconds of the next frame; a frame without a timestamp follows the last.
-
-        Args:
-            timestamp: Seconds, as the container says.
-            duration: Seconds until the frame after it is expected.
-        """
-        time = self._next if timestamp is None else timestamp + self._offset
-        if timestamp is not None and not -_BACK_SECONDS <= time - self._next <= _AHEAD_SECONDS:
-            self._offset = self._next - timestamp
-            time = self._next
-        self._next = time + duration
-        return time
-
-    def skip(self, time: float) -> None:
-        """Go on from about `time`, which a seek was asked for; it may land well before."""
-        self._next = max(0.0, time - _LONGEST_KEY_SECONDS)
 
 
 class MediaReader:
@@ -86,14 +55,21 @@ class MediaReader:
         """Whether it gives sound."""
         self.has_video = self._media.video is not None
         """Whether it gives pictures."""
-        self.skipped_packets = 0
-        """Packets and frames so far that could not be decoded."""
+        self._damaged = 0
         origin = (self._media.container.start_time or 0) / _MICROSECONDS
-        self._audio_clock, self._video_clock = TrackClock(origin), TrackClock(origin)
+        self._audio_clock: TrackClock[av.AudioFrame] = TrackClock(origin)
+        self._video_clock: TrackClock[av.VideoFrame] = TrackClock(origin)
+        if self.has_audio and self.has_video:
+            self._audio_clock.join(self._video_clock)
         self._undecoded: dict[int, float] | None = None
         self._resampler = MonoResampler()
         self._limiter = FrameLimiter()
         self._upright = Upright()
+
+    @property
+    def skipped_packets(self) -> int:
+        """Packets and frames so far that could not be decoded, or whose time was wrong."""
+        return self._damaged + self._audio_clock.wrong + self._video_clock.wrong
 
     def close(self) -> None:
         """Close the container."""
@@ -130,17 +106,21 @@ class MediaReader:
                 self._notice(packet, frames)
             for frame in frames:
                 yield from self._items(frame)
-        yield from self._resampler.flush()
+        for picture, time in self._video_clock.flush():
+            yield from self._pictures(picture, time)
+        for sound, time in self._audio_clock.flush():
+            yield from self._chunks(sound, time)
+        yield from self._undamaged(self._resampler.flush())
 
     def _decode(self, packet: av.Packet[av.stream.Stream]) -> Sequence[object]:
         try:
             if not packet.is_corrupt:
-                return packet.decode()
-        except av.error.EOFError:
-            return ()  # the decoder was already empty
-        except (av.error.FFmpegError, ValueError, MemoryError):
-            pass
-        self.skipped_packets += 1
+                with decoding():
+                    return packet.decode()
+        except DamagedError as error:
+            if isinstance(error.__cause__, av.error.EOFError):
+                return ()  # the decoder was already empty
+        self._damaged += 1
         return ()
 
     def _notice(self, packet: av.Packet[av.stream.Stream], frames: Sequence[object]) -> None:
@@ -169,32 +149,42 @@ class MediaReader:
                         f"{self._location.shown} stopped sending; check the camera or server"
                     ) from error
                 bad_reads += 1
-                self.skipped_packets += 1
+                self._damaged += 1
         _log.warning("gave up the rest of %s: too much of it is damaged", self._location.shown)
 
     def _items(self, frame: object) -> Iterator[MediaItem]:
-        try:
-            if isinstance(frame, av.AudioFrame):
-                yield from self._chunks(frame)
-            elif isinstance(frame, av.VideoFrame):
-                yield from self._pictures(frame)
-        except (av.error.FFmpegError, ValueError, MemoryError):
-            self.skipped_packets += 1
+        if isinstance(frame, av.AudioFrame):
+            duration = frame.samples / frame.sample_rate if frame.sample_rate else 0.0
+            for sound, time in self._audio_clock.push(frame, _timestamp(frame), duration):
+                yield from self._chunks(sound, time)
+        elif isinstance(frame, av.VideoFrame):
+            track = self._media.video
+            assert track is not None
+            duration = 1 / float(track.average_rate) if track.average_rate else 0.04
+            for picture, time in self._video_clock.push(frame, _timestamp(frame), duration):
+                yield from self._pictures(picture, time)
 
-    def _chunks(self, frame: av.AudioFrame) -> Iterator[AudioChunk]:
-        duration = frame.samples / frame.sample_rate if frame.sample_rate else 0.0
-        time = self._audio_clock.place(_timestamp(frame), duration)
-        yield from self._resampler.push(frame, time)
+    def _chunks(self, frame: av.AudioFrame, time: float) -> Iterator[AudioChunk]:
+        return self._undamaged(self._resampler.push(frame, time))
 
-    def _pictures(self, frame: av.VideoFrame) -> Iterator[VideoFrame]:
+    def _pictures(self, frame: av.VideoFrame, time: float) -> Iterator[VideoFrame]:
+        time = max(0.0, time)
+        if frame.is_corrupt:
+            self._damaged += 1
+        elif self._limiter.passes(time):
+            yield from self._undamaged(self._picture(frame, time))
+
+    def _picture(self, frame: av.VideoFrame, time: float) -> Iterator[VideoFrame]:
         track = self._media.video
         assert track is not None
-        duration = 1 / float(track.average_rate) if track.average_rate else 0.04
-        time = max(0.0, self._video_clock.place(_timestamp(frame), duration))
-        if frame.is_corrupt:
-            self.skipped_packets += 1
-        elif self._limiter.passes(time):
-            yield VideoFrame(time, self._upright(frame, float(track.sample_aspect_ratio or 1)))
+        yield VideoFrame(time, self._upright(frame, float(track.sample_aspect_ratio or 1)))
+
+    def _undamaged(self, items: Iterator[_Item]) -> Iterator[_Item]:
+        """The items, up to where something cannot be converted, which is counted."""
+        try:
+            yield from items
+        except DamagedError:
+            self._damaged += 1
 
 
 def _timestamp(frame: av.AudioFrame | av.VideoFrame) -> float | None:

@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Self
 
 import av
-import av.error
 from aiortc import RTCPeerConnection
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.stats import RTCInboundRtpStreamStats, RTCTransportStats
@@ -20,6 +19,7 @@ from aiortc.stats import RTCInboundRtpStreamStats, RTCTransportStats
 from stream.media import AudioChunk, VideoFrame
 from stream.sources.base import DEFAULT_PARTICIPANT, MediaItem, source_name
 from stream.sources.buffered import BufferedSource
+from stream.sources.damage import DamagedError
 from stream.sources.pictures import MAX_FPS, FrameLimiter, Upright
 from stream.sources.sound import MonoResampler
 
@@ -34,7 +34,6 @@ _BURST_SECONDS = 0.25
 _POLL_SECONDS = 1.0
 _FAIL_SECONDS = 2.0
 _GONE = ("closed", "failed")
-_DAMAGE = (av.error.FFmpegError, ValueError, MemoryError)
 
 
 class TrackClock:
@@ -131,7 +130,7 @@ class _Converter:
     def _convert(self, frame: av.VideoFrame, time: float) -> None:
         try:
             self._put(VideoFrame(time, self._upright(frame)))
-        except _DAMAGE:
+        except DamagedError:
             self.damaged += 1
 
 
@@ -262,7 +261,7 @@ class WebRtcSource(BufferedSource):
     async def _hear(self, track: MediaStreamTrack, clock: TrackClock) -> None:
         resampler = MonoResampler()
         while isinstance(frame := await _next_frame(track), av.AudioFrame):
-            duration = frame.samples / frame.sample_rate
+            duration = frame.samples / frame.sample_rate if frame.sample_rate else 0.0
             time = self._place(frame, clock, duration)
             if time is not None:
                 self._put_all(resampler.push(frame, time))
@@ -293,7 +292,7 @@ class WebRtcSource(BufferedSource):
         try:
             for chunk in chunks:
                 self._put(chunk)
-        except _DAMAGE:
+        except DamagedError:
             self._damaged += 1
 
     async def _watch(self) -> None:

@@ -15,7 +15,7 @@ from media_factory import bursts, grey, moving, tone, write_media
 from stream.errors import UserError
 from stream.media import SAMPLE_RATE, AudioChunk, Samples, VideoFrame
 from stream.sources.container import Location
-from stream.sources.reader import MediaReader, TrackClock
+from stream.sources.reader import MediaReader
 
 
 @contextmanager
@@ -255,28 +255,3 @@ def test_a_still_picture_is_a_video_of_one_picture(tmp_path: Path) -> None:
     """A photograph can be looked at too."""
     path = write_media(tmp_path / "face.jpg", pictures=[(0.0, grey(90))], video_codec="mjpeg")
     assert len(_read(path, audio=False)[1]) == 1
-
-
-def test_a_track_that_jumps_back_goes_on_where_it_was() -> None:
-    """Two recordings in one file follow each other."""
-    clock = TrackClock(origin=10.0)
-    placed = [clock.place(time, 1.0) for time in (10.0, 11.0, 12.0, 0.0, 1.0, 2.0)]
-    assert placed == [0, 1, 2, 3, 4, 5]
-
-
-def test_a_damaged_timestamp_does_not_send_the_clock_to_another_age() -> None:
-    """A leap of over an hour is no pause."""
-    clock = TrackClock(origin=0.0)
-    assert [clock.place(time, 1.0) for time in (0.0, 1.0, 1e15, 2e15)] == [0, 1, 2, 3]
-
-
-def test_a_frame_without_a_timestamp_follows_the_last() -> None:
-    """Raw streams carry none."""
-    clock = TrackClock(origin=0.0)
-    assert [clock.place(None, 0.5) for _ in range(3)] == [0, 0.5, 1.0]
-
-
-def test_small_steps_back_and_real_pauses_are_left_alone() -> None:
-    """Jitter and a break of ten minutes are as the container says."""
-    clock = TrackClock(origin=0.0)
-    assert [clock.place(time, 0.04) for time in (0.0, 0.04, 0.02, 600.0)] == [0.0, 0.04, 0.02, 600]
