@@ -67,6 +67,10 @@ class TrackClock(Generic[T]):
         """Keep in step with another track of the same media, and it with this one."""
         self._beside, other._beside = other, self
 
+    def time_of(self, timestamp: float) -> float:
+        """Where a frame with that timestamp is to be expected, in media seconds."""
+        return timestamp - self._origin + self._shift
+
     def push(self, item: T, timestamp: float | None, duration: float) -> list[tuple[T, float]]:
         """Take the next frame; gives the frames whose media seconds are now known, in order.
 

@@ -16,6 +16,7 @@ from stream.sources.base import DEFAULT_PARTICIPANT, MediaItem, Pace, source_nam
 from stream.sources.container import Location
 from stream.sources.reader import MediaReader
 from stream.sources.sounding import sounding
+from stream.sources.stillness import STILL
 
 _BATCH = 16  # items per hop to the reading thread
 _LONGEST_SLEEP = 0.25  # seconds; so that `stop` is heard in a long pause
@@ -40,7 +41,6 @@ class FileSource:
 
     live = False
     restarts = 0
-    trouble: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -78,6 +78,11 @@ class FileSource:
     def skipped_packets(self) -> int:
         """Packets and frames so far that were damaged."""
         return 0 if self._reader is None else self._reader.skipped_packets
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """What is wrong right now: `pictures stand still`."""
+        return (STILL,) if self._reader is not None and self._reader.still else ()
 
     async def __aenter__(self) -> Self:
         """Open the media.

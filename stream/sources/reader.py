@@ -15,9 +15,11 @@ from stream.sources.base import MediaItem
 from stream.sources.clock import TrackClock
 from stream.sources.container import Location, OpenMedia, open_media
 from stream.sources.damage import DamagedError, decoding
+from stream.sources.interleaving import Interleaver
 from stream.sources.pictures import FrameLimiter, Upright
 from stream.sources.pyav import packets_of
 from stream.sources.sound import MonoResampler
+from stream.sources.stillness import FROZEN_SECONDS, StillFilter
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +67,12 @@ class MediaReader:
         self._resampler = MonoResampler()
         self._limiter = FrameLimiter()
         self._upright = Upright()
+        self._still, self._interleaver = self._arrangement()
+
+    @property
+    def still(self) -> bool:
+        """Whether the pictures that come stand still, so that they are not given."""
+        return self._still is not None and self._still.still
 
     @property
     def skipped_packets(self) -> int:
@@ -101,6 +109,7 @@ class MediaReader:
             UserError: A live stream broke off.
         """
         for packet in self._packets():
+            self._expect(packet)
             frames = self._decode(packet)
             if self._location.live:
                 self._notice(packet, frames)
@@ -110,7 +119,37 @@ class MediaReader:
             yield from self._pictures(picture, time)
         for sound, time in self._audio_clock.flush():
             yield from self._chunks(sound, time)
-        yield from self._undamaged(self._resampler.flush())
+        for chunk in self._undamaged(self._resampler.flush()):
+            yield from self._in_order(chunk)
+        for frame in self._still.flush() if self._still is not None else ():
+            yield from self._in_order(frame)
+        if self._interleaver is not None:
+            yield from self._interleaver.flush()
+
+    def _arrangement(self) -> tuple[StillFilter | None, Interleaver | None]:
+        """What is done with pictures that go with sound; alone they are given as they are."""
+        if not (self.has_audio and self.has_video):
+            return None, None
+        if self._location.live:
+            return StillFilter(FROZEN_SECONDS, hold=False), None
+        return StillFilter(), Interleaver(self._interval)
+
+    @property
+    def _interval(self) -> float:
+        """Seconds between two pictures, as the container says."""
+        assert self._media.video is not None
+        rate = self._media.video.average_rate
+        return 1 / float(rate) if rate else 0.04
+
+    def _expect(self, packet: av.Packet[av.stream.Stream]) -> None:
+        if self._interleaver is None or packet.stream is not self._media.video:
+            return
+        if packet.pts is not None and packet.time_base:
+            timestamp = float(packet.pts * packet.time_base)
+            self._interleaver.coming(self._video_clock.time_of(timestamp))
+
+    def _in_order(self, item: MediaItem) -> Iterator[MediaItem]:
+        yield from [item] if self._interleaver is None else self._interleaver.push(item)
 
     def _decode(self, packet: av.Packet[av.stream.Stream]) -> Sequence[object]:
         try:
@@ -158,26 +197,30 @@ class MediaReader:
             for sound, time in self._audio_clock.push(frame, _timestamp(frame), duration):
                 yield from self._chunks(sound, time)
         elif isinstance(frame, av.VideoFrame):
-            track = self._media.video
-            assert track is not None
-            duration = 1 / float(track.average_rate) if track.average_rate else 0.04
-            for picture, time in self._video_clock.push(frame, _timestamp(frame), duration):
+            placed = self._video_clock.push(frame, _timestamp(frame), self._interval)
+            for picture, time in placed:
                 yield from self._pictures(picture, time)
 
-    def _chunks(self, frame: av.AudioFrame, time: float) -> Iterator[AudioChunk]:
-        return self._undamaged(self._resampler.push(frame, time))
+    def _chunks(self, frame: av.AudioFrame, time: float) -> Iterator[MediaItem]:
+        for chunk in self._undamaged(self._resampler.push(frame, time)):
+            yield from self._in_order(chunk)
 
-    def _pictures(self, frame: av.VideoFrame, time: float) -> Iterator[VideoFrame]:
+    def _pictures(self, frame: av.VideoFrame, time: float) -> Iterator[MediaItem]:
         time = max(0.0, time)
         if frame.is_corrupt:
             self._damaged += 1
         elif self._limiter.passes(time):
-            yield from self._undamaged(self._picture(frame, time))
+            for picture in self._undamaged(self._picture(frame, time)):
+                for moving in [picture] if self._still is None else self._still.push(picture):
+                    yield from self._in_order(moving)
+        if self._interleaver is not None:
+            self._interleaver.decoded(time, self._still.holds_since if self._still else None)
+            yield from self._interleaver.take()
 
     def _picture(self, frame: av.VideoFrame, time: float) -> Iterator[VideoFrame]:
-        track = self._media.video
-        assert track is not None
-        yield VideoFrame(time, self._upright(frame, float(track.sample_aspect_ratio or 1)))
+        assert self._media.video is not None
+        aspect = float(self._media.video.sample_aspect_ratio or 1)
+        yield VideoFrame(time, self._upright(frame, aspect))
 
     def _undamaged(self, items: Iterator[_Item]) -> Iterator[_Item]:
         """The items, up to where something cannot be converted, which is counted."""
