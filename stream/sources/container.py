@@ -19,6 +19,11 @@ from stream.sources.pipe import STDIN, Pipe, is_regular
 from stream.sources.pyav import open_container
 from stream.sources.tracks import TrackChoice, audio_track, video_track
 
+PIPE_STEP = (
+    "an mp4 or mov must have its index first (ffmpeg -movflags +faststart); or name the file"
+)
+"""What to do about media in a pipe that cannot be read."""
+
 _TEXT_FORMATS = {"tty"}  # FFmpeg draws any text file as a terminal; nobody means that
 
 
@@ -132,9 +137,7 @@ def open_location(location: Location) -> InputContainer:
         }
         reason = next((text for kind, text in reasons.items() if isinstance(error, kind)), None)
         if location.source is not None:
-            next_step = (
-                "an mp4 or mov must have its index first (-movflags +faststart), or give --file"
-            )
+            next_step = PIPE_STEP
         raise UserError(reason or f"{not_media}; {next_step}") from error
     if container.format.name in _TEXT_FORMATS:
         container.close()

@@ -13,7 +13,7 @@ from stream.errors import UserError
 from stream.media import AudioChunk, VideoFrame
 from stream.sources.base import MediaItem
 from stream.sources.clock import TrackClock
-from stream.sources.container import Location, OpenMedia, open_media
+from stream.sources.container import PIPE_STEP, Location, OpenMedia, open_media
 from stream.sources.damage import DamagedError, decoding
 from stream.sources.interleaving import Interleaver
 from stream.sources.pictures import FrameLimiter, Upright
@@ -173,13 +173,13 @@ class MediaReader:
 
     def _packets(self) -> Iterator[av.Packet[av.stream.Stream]]:
         tracks = [track for track in (self._media.audio, self._media.video) if track is not None]
-        bad_reads = 0
+        bad_reads, read_any = 0, False
         while bad_reads < _MAX_BAD_READS:
             try:
                 for packet in packets_of(self._media.container, tracks):
                     if not self._wanted():
                         return
-                    bad_reads = 0
+                    bad_reads, read_any = 0, True
                     yield packet
                 return
             except (av.error.FFmpegError, OSError) as error:
@@ -189,6 +189,8 @@ class MediaReader:
                     ) from error
                 bad_reads += 1
                 self._damaged += 1
+        if self._location.source is not None and not read_any:
+            raise UserError(f"{self._location.shown} cannot be wound back: {PIPE_STEP}")
         _log.warning("gave up the rest of %s: too much of it is damaged", self._location.shown)
 
     def _items(self, frame: object) -> Iterator[MediaItem]:
