@@ -19,8 +19,10 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-BACK_SECONDS = 1.0
+JITTER_SECONDS = 0.3
 """A step back by no more than this is jitter."""
+BACK_SECONDS = 1.0
+"""A track that is put in line again steps back by no more than this."""
 LEAP_SECONDS = 0.5
 """A step ahead by no more than this is taken as it is; so is one like the one before."""
 NEAR_SECONDS = 3.0
@@ -53,6 +55,7 @@ class TrackClock(Generic[T]):
         self._origin = origin
         self._beside: TrackClock[Any] | None = None
         self._shift = 0.0  # what is added to the track's own time
+        self._last = 0.0  # where the last frame was placed
         self._next = 0.0  # where the next frame is expected
         self._step = 0.0  # between the last two frames
         self._refused = False  # whether the last leap was one ahead that was no pause
@@ -92,7 +95,9 @@ class TrackClock(Generic[T]):
         if held is None or held.raw is None:
             return []
         ahead = held.raw + self._shift - self._next
-        return [self._leap(held) if ahead > 0 and self._is_pause(held.raw) else self._wrong(held)]
+        if ahead > 0 and self._is_pause(held.raw):
+            return [self._leap(held)]
+        return [self._wrong(held, self._next)]
 
     def skip(self, time: float) -> None:
         """Go on from about `time`, which a seek was asked for; it may land well before."""
@@ -119,18 +124,20 @@ class TrackClock(Generic[T]):
         if held is None or held.raw is None:
             return []
         if raw is None:
-            return [self._wrong(held)]
+            return [self._wrong(held, self._next)]
         time, leapt = raw + self._shift, held.raw + self._shift
         if leapt > self._next:
             confirmed = time >= leapt - BACK_SECONDS and raw - held.raw <= LONGEST_PAUSE_SECONDS
         else:
-            confirmed = time < self._next - BACK_SECONDS
-        return [self._leap(held) if confirmed else self._wrong(held)]
+            confirmed = time < self._last - JITTER_SECONDS
+        # Half-way, because pictures may come faster than their container says.
+        between = (self._last + time) / 2 if time >= self._last else self._next
+        return [self._leap(held) if confirmed else self._wrong(held, between)]
 
-    def _wrong(self, frame: _Frame[T]) -> tuple[T, float]:
-        """Only this timestamp was wrong: the frame follows the one before it."""
+    def _wrong(self, frame: _Frame[T], time: float) -> tuple[T, float]:
+        """Only this timestamp was wrong: the frame follows the one before it, at `time` at most."""
         self.wrong += 1
-        return self._put(frame, self._next)
+        return self._put(frame, min(time, self._next))
 
     def _leap(self, frame: _Frame[T]) -> tuple[T, float]:
         """The track really leaps."""
@@ -178,7 +185,7 @@ class TrackClock(Generic[T]):
         """Whether a frame at `time` needs no second thought."""
         step = time - self._next
         usual = max(LEAP_SECONDS, 2 * min(self._step, _LONGEST_STEP))
-        if -BACK_SECONDS <= step <= usual:
+        if time >= self._last - JITTER_SECONDS and step <= usual:
             return True
         beside = self._listening
         return step > 0 and beside is not None and time <= beside._next + _REACHED_SECONDS
@@ -191,11 +198,11 @@ class TrackClock(Generic[T]):
         self._fresh = None
         if not -BACK_SECONDS <= raw - earliest <= LONGEST_PAUSE_SECONDS:
             self._shift = earliest - raw
-        self._next = raw + self._shift
+        self._last = self._next = raw + self._shift
 
     def _put(self, frame: _Frame[T], time: float) -> tuple[T, float]:
         self._step = max(frame.duration, time + frame.duration - self._next)
-        self._next = time + frame.duration
+        self._last, self._next = time, time + frame.duration
         if self._listening is not None and self._shift == self._listening._shift:
             self._lead = min(max(self._lead, time - self._listening._next), NEAR_SECONDS)
         return frame.item, time

@@ -154,6 +154,14 @@ def test_pictures_far_apart_are_as_the_container_says() -> None:
     assert all(time == pytest.approx(now) for time, now in placed)  # none was held
 
 
+def test_pictures_that_come_faster_than_their_container_says_keep_their_times() -> None:
+    """A screen recording says how many there are on average; a wrong time is still found."""
+    times = [0.0, 0.1, 0.2, 1.5, 1.6, 4.0, 4.1]
+    assert _place(times, 0.7) == times
+    wrong = [*times[:4], 31.6, *times[5:]]
+    assert _place(wrong, 0.7) == pytest.approx([*times[:4], 2.2, *times[5:]])
+
+
 def test_after_a_seek_time_is_where_it_landed() -> None:
     """It may land well before; a damaged timestamp is still no other age."""
     clock: TrackClock[int] = TrackClock(10.0)

@@ -7,7 +7,7 @@ import pytest
 
 from stream.media import SAMPLE_RATE, AudioChunk, VideoFrame
 from stream.sources.base import MediaItem
-from stream.sources.interleaving import LONGEST_WAIT, REPEAT_SECONDS, Interleaver
+from stream.sources.interleaving import LONGEST_WAIT, MOST_PICTURES, REPEAT_SECONDS, Interleaver
 
 
 def _sound(time: float, seconds: float = 0.5) -> AudioChunk:
@@ -33,6 +33,17 @@ def test_sound_waits_for_a_picture_that_is_on_its_way() -> None:
     assert order.push(_sound(1.0)) == []
     order.decoded(1.0)
     assert _shown(order.push(_picture(1.0))) == [("picture", 1.0), ("sound", 1.0)]
+
+
+def test_pictures_wait_for_their_sound_but_not_for_ever() -> None:
+    """It may be stored later, or have ended."""
+    order = Interleaver(0.04)
+    items = [one for n in range(60) for one in order.push(_picture(1 + n / 15))]
+    assert len(items) == 60 - MOST_PICTURES
+    assert _shown(order.push(_sound(0.5))) == [("sound", 0.5)]
+    rest = _shown([*order.push(_sound(3.0)), *order.flush()])
+    assert [kind for kind, _ in rest].index("sound") > 10
+    assert len(rest) == MOST_PICTURES + 1
 
 
 def test_pictures_that_a_decoder_reorders_are_waited_for_one_by_one() -> None:
@@ -97,7 +108,7 @@ def test_a_picture_stays_on_screen_where_pictures_are_far_apart() -> None:
 def test_pictures_of_a_usual_video_are_given_once() -> None:
     """A track of pictures that ends early does not go on."""
     order = Interleaver(0.04)
-    items = order.push(_picture(0.0)) + order.push(_picture(0.04))
+    items = order.push(_sound(0.0)) + order.push(_picture(0.0)) + order.push(_picture(0.04))
     for step in range(40):
         items += order.push(_sound(step / 2))
     assert len([kind for kind, _ in _shown(items) if kind == "picture"]) == 2
