@@ -41,16 +41,19 @@ class Interleaver:
     def __init__(self, interval: float = 0.0) -> None:
         self._usual = interval
         self._coming: list[float] = []  # a heap
+        self._known: deque[float] = deque(maxlen=8)  # what has come last
         self._withheld: float | None = None
         self._sound: deque[AudioChunk] = deque()
         self._pictures: deque[VideoFrame] = deque()
-        self._newest: float | None = None  # time of the last picture that came
         self._heard = -math.inf  # time of the last sound that was given
         self._shown: VideoFrame | None = None
         self._repeated_at = 0.0
 
     def coming(self, time: float) -> None:
         """A picture of `time` media seconds is being decoded."""
+        gaps = [abs(time - known) for known in self._known if known != time]
+        self._usual = min(gaps, default=self._usual)
+        self._known.append(time)
         heapq.heappush(self._coming, time)
 
     def decoded(self, time: float, withheld: float | None = None) -> None:
@@ -69,9 +72,6 @@ class Interleaver:
         if isinstance(item, AudioChunk):
             self._sound.append(item)
             return self.take()
-        if self._newest is not None and item.time > self._newest:
-            self._usual = item.time - self._newest
-        self._newest = item.time
         self._pictures.append(item)
         return self.take()
 

@@ -58,6 +58,7 @@ class MediaReader:
         self.has_video = self._media.video is not None
         """Whether it gives pictures."""
         self._damaged = 0
+        self._told = False  # that timestamps are wrong
         origin = (self._media.container.start_time or 0) / _MICROSECONDS
         self._audio_clock: TrackClock[av.AudioFrame] = TrackClock(origin)
         self._video_clock: TrackClock[av.VideoFrame] = TrackClock(origin)
@@ -115,6 +116,7 @@ class MediaReader:
                 self._notice(packet, frames)
             for frame in frames:
                 yield from self._items(frame)
+            self._tell_wrong_times()
         for picture, time in self._video_clock.flush():
             yield from self._pictures(picture, time)
         for sound, time in self._audio_clock.flush():
@@ -125,6 +127,11 @@ class MediaReader:
             yield from self._in_order(frame)
         if self._interleaver is not None:
             yield from self._interleaver.flush()
+
+    def _tell_wrong_times(self) -> None:
+        if not self._told and self._audio_clock.wrong + self._video_clock.wrong:
+            self._told = True
+            _log.warning("timestamps of %s are wrong here and there", self._location.shown)
 
     def _arrangement(self) -> tuple[StillFilter | None, Interleaver | None]:
         """What is done with pictures that go with sound; alone they are given as they are."""

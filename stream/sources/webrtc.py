@@ -22,6 +22,7 @@ from stream.sources.buffered import BufferedSource
 from stream.sources.damage import DamagedError
 from stream.sources.pictures import MAX_FPS, FrameLimiter, Upright
 from stream.sources.sound import MonoResampler
+from stream.sources.stillness import FROZEN_SECONDS, STILL, StillFilter
 
 _log = logging.getLogger(__name__)
 
@@ -104,8 +105,8 @@ class _Converter:
     Waiting instead would let them pile up in aiortc, whose queues have no bound.
     """
 
-    def __init__(self, put: Callable[[MediaItem], None]) -> None:
-        self._put = put
+    def __init__(self, put: Callable[[MediaItem], None], still: StillFilter | None) -> None:
+        self._put, self._still = put, still
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="webrtc-pictures")
         self._upright = Upright()
         self._work: Future[None] | None = None
@@ -129,7 +130,9 @@ class _Converter:
 
     def _convert(self, frame: av.VideoFrame, time: float) -> None:
         try:
-            self._put(VideoFrame(time, self._upright(frame)))
+            picture = VideoFrame(time, self._upright(frame))
+            for moving in [picture] if self._still is None else self._still.push(picture):
+                self._put(moving)
         except DamagedError:
             self.damaged += 1
 
@@ -195,6 +198,8 @@ class WebRtcSource(BufferedSource):
         kinds = {track.kind for track in self._tracks}
         self.has_audio = "audio" in kinds
         self.has_video = "video" in kinds
+        both = self.has_audio and self.has_video
+        self._still = StillFilter(FROZEN_SECONDS, hold=False) if both else None
         self._started = 0.0
         super().__init__()
         self._damaged = self._lost = 0
@@ -214,14 +219,15 @@ class WebRtcSource(BufferedSource):
 
     @property
     def trouble(self) -> tuple[str, ...]:
-        """Which of its tracks have ended: `camera ended`, `microphone ended`."""
-        return tuple(self._ended)
+        """What is wrong: `camera ended`, `microphone ended`, `pictures stand still`."""
+        still = self._still is not None and self._still.still
+        return (*self._ended, *((STILL,) if still else ()))
 
     async def __aenter__(self) -> Self:
         """Start to take what comes."""
         self._started = self._clock()
         self._begin()
-        self._converter = _Converter(self._put)
+        self._converter = _Converter(self._put, self._still)
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
         self._on_open()
         return self
