@@ -26,7 +26,7 @@ from engine.worker import Recognized, Worker
 from stream.cutter import VIDEO_LAG, UtteranceCutter, WorkPlan
 from stream.errors import UserError
 from stream.ids import uuid7_factory
-from stream.sources import DEFAULT_PARTICIPANT, Source, open_source
+from stream.sources import DEFAULT_PARTICIPANT, Source, file_path, open_source
 from stream.vad import SileroVad
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def choose_source(options: Options) -> Source:
         video=options.video,
         microphone=options.microphone,
         participant=options.participant or (PERSON if options.people else DEFAULT_PARTICIPANT),
+        audio_track=options.audio_track,
+        video_track=options.video_track,
     )
 
 
@@ -62,8 +64,12 @@ def caption_words(options: Options) -> Transcribe | None:
     """The words from a caption file; None where speech is to be recognised."""
     if options.transcript == "asr":
         return None
-    beside = options.transcript == "beside"
-    path = captions_beside(Path(options.uri)) if beside else Path(options.transcript)
+    path = Path(options.transcript)
+    if options.transcript == "beside":
+        media = file_path(options.uri)
+        if media is None:
+            raise UserError("--transcript beside needs a --file with a name; name the captions")
+        path = captions_beside(media)
     captions = read_captions(path)
     return lambda utterance, _: captions.text(utterance.start, utterance.end)
 

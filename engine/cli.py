@@ -111,6 +111,9 @@ class Options:
     """Confidence below which to abstain; 0 for never, None for the bundle's own thresholds."""
     metrics: int | None
     """Port for metrics and health; None for neither."""
+    audio_track: int | None = None
+    video_track: int | None = None
+    """Which tracks of the input to use, from 1; None for the main ones."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,7 @@ def parse_serve(arguments: Sequence[str]) -> ServeOptions:
     _add_output(parser)
     _add_model(parser)
     parser.set_defaults(audio=True, pace="real", mic=None, participant=None, transcript=None)
-    parser.set_defaults(people=False)
+    parser.set_defaults(people=False, audio_track=None, video_track=None)
     values = parser.parse_args(arguments)
     return ServeOptions(
         run=_options(values, "", video=True),
@@ -206,6 +209,8 @@ def _options(values: argparse.Namespace, uri: str, *, video: bool) -> Options:
         behaviour=values.behaviour,
         abstain_below=values.abstain_below,
         metrics=values.metrics,
+        audio_track=values.audio_track,
+        video_track=values.video_track,
     )
 
 
@@ -282,6 +287,13 @@ def _add_input(parser: Parser) -> None:
         help="several people share this camera and microphone: tell them apart as person-1, "
         "person-2, ..., or ID-1, ID-2, ... with --participant ID",
     )  # fmt: skip
+
+    for kind in ("audio", "video"):
+        group.add_argument(
+            f"--{kind}-track", metavar="N", type=_positive,
+            help=f"use the Nth {kind} track of a file or stream that has several (default: the "
+            "main one)",
+        )  # fmt: skip
 
 
 def _add_modalities(parser: Parser) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from stream.errors import UserError
+from stream.sources.address import Address, file_path, parse_address
 from stream.sources.base import DEFAULT_PARTICIPANT, MediaItem, Pace, Source
 from stream.sources.camera import CameraSource
 from stream.sources.container import Location
 from stream.sources.devices import Device, list_cameras, list_microphones
 from stream.sources.file import FileSource
 from stream.sources.network import NetworkSource
+from stream.sources.tracks import TrackChoice
 
 __all__ = [
     "DEFAULT_PARTICIPANT",
@@ -22,12 +24,11 @@ __all__ = [
     "MediaItem",
     "Pace",
     "Source",
+    "file_path",
     "list_cameras",
     "list_microphones",
     "open_source",
 ]
-
-_KINDS = "a path, file:///PATH, rtsp://HOST/PATH or camera://NUMBER"
 
 
 def open_source(
@@ -38,18 +39,23 @@ def open_source(
     video: bool = True,
     microphone: str | None = None,
     participant: str = DEFAULT_PARTICIPANT,
+    audio_track: int | None = None,
+    video_track: int | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> Source:
     """The source behind an address, to be opened with `async with`.
 
     Args:
-        uri: A path, `file:///PATH`, `rtsp://HOST/PATH` or `camera://NUMBER`.
+        uri: A path, `file:///PATH`, `rtsp://HOST/PATH`, `camera://NUMBER`, or `pipe://stdin`
+            for standard input.
         pace: How fast to read a file; live sources have their own pace.
         audio: Whether sound is wanted; a file without it is then refused.
         video: Whether pictures are wanted; `camera://0` without them is a microphone.
         microphone: For cameras: part of its name or its number; None for the default one.
         participant: Pseudonymous id of who is seen and heard.
+        audio_track: Which of a file's or stream's sound tracks, from 1; None for the main one.
+        video_track: Which of its tracks of pictures, from 1; None for the main one.
         clock: Seconds; in tests, another clock.
         sleep: Waits that many seconds; in tests, moves that clock.
 
@@ -61,18 +67,18 @@ def open_source(
         raise UserError("nothing to recognise; leave out --no-audio or --no-video")
     if pace not in ("real", "max"):
         raise UserError(f"no pace {pace!r}; choose --pace real or --pace max")
-    address = str(uri)
-    scheme, separator, rest = address.partition("://")
-    if separator and scheme == "camera":
+    address = parse_address(uri)
+    if address.camera is not None:
         return CameraSource(
-            _camera_index(rest) if video else None,
+            address.camera if video else None,
             microphone=microphone,
             audio=audio,
             participant=participant,
             clock=clock,
             sleep=sleep,
         )
-    location, name = _location(address, scheme if separator else "")
+    tracks = TrackChoice(audio=audio_track, video=video_track)
+    location, name = replace(_location(address), tracks=tracks), address.name
     if location.live:
         return NetworkSource(
             location,
@@ -95,28 +101,9 @@ def open_source(
     )
 
 
-def _location(address: str, scheme: str) -> tuple[Location, str]:
-    """Where a file or stream is, and what to call it."""
-    if scheme in ("rtsp", "rtsps"):
-        host = _rtsp_host(address)
-        return Location.of_rtsp(address), f"{scheme}-{host}"
-    if scheme not in ("", "file"):
-        raise UserError(f"cannot read {scheme}:// addresses; give {_KINDS}")
-    path = Path(unquote(urlsplit(address).path) if scheme else address)
-    return Location.of_file(path), path.stem
-
-
-def _rtsp_host(address: str) -> str:
-    try:
-        host = urlsplit(address).hostname
-    except ValueError:
-        host = None
-    if not host:
-        raise UserError("the RTSP address names no host; write rtsp://HOST/PATH")
-    return host
-
-
-def _camera_index(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise UserError(f"no camera {text!r}; give its number, as `run_live.py devices` shows it")
-    return int(text)
+def _location(address: Address) -> Location:
+    if address.stream is not None:
+        return Location.of_rtsp(address.stream)
+    if address.path is not None:
+        return Location.of_file(address.path)
+    return Location.of_stdin()

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import av
 import av.error
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -16,7 +15,14 @@ from av.video.stream import VideoStream
 
 from stream.errors import UserError
 from stream.sources.pictures import MAX_PIXELS
+from stream.sources.pipe import STDIN, Pipe, is_regular
 from stream.sources.pyav import open_container
+from stream.sources.tracks import TrackChoice, audio_track, video_track
+
+PIPE_STEP = (
+    "an mp4 or mov must have its index first (ffmpeg -movflags +faststart); or name the file"
+)
+"""What to do about media in a pipe that cannot be read."""
 
 _TEXT_FORMATS = {"tty"}  # FFmpeg draws any text file as a terminal; nobody means that
 
@@ -35,6 +41,23 @@ class Location:
     """Longest wait for an answer, and for the next packet."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Options of FFmpeg's demuxer and protocol."""
+    tracks: TrackChoice = field(default_factory=TrackChoice)
+    """Which of its tracks to read."""
+
+    source: Pipe | None = None
+    """What is read instead of `url`; it cannot be opened twice."""
+
+    @classmethod
+    def of_stdin(cls) -> Location:
+        """Standard input: a pipe, or a file that a shell has opened.
+
+        Raises:
+            UserError: It is a terminal, or closed.
+        """
+        shown = "standard input"
+        if is_regular(STDIN):  # it can be read from any place, as some formats need
+            return cls("file:/dev/stdin", shown, options={"protocol_whitelist": "file"})
+        return cls("pipe:", shown, source=Pipe(STDIN))
 
     @classmethod
     def of_file(cls, path: Path) -> Location:
@@ -74,12 +97,12 @@ def open_media(location: Location, *, audio: bool, video: bool) -> OpenMedia:
     Raises:
         UserError: It is missing, unreachable or no media, or lacks what is wanted.
     """
-    container = _open(location)
+    container = open_location(location)
     try:
         media = OpenMedia(
             container,
-            _audio_track(container) if audio else None,
-            _video_track(container) if video else None,
+            audio_track(container, location.shown, location.tracks.audio) if audio else None,
+            video_track(container, location.shown, location.tracks.video) if video else None,
         )
         _check(media, location.shown, audio=audio)
         return media
@@ -88,14 +111,19 @@ def open_media(location: Location, *, audio: bool, video: bool) -> OpenMedia:
         raise
 
 
-def _open(location: Location) -> InputContainer:
+def open_location(location: Location) -> InputContainer:
+    """Open a container.
+
+    Raises:
+        UserError: It is missing, unreachable or no media.
+    """
     shown, wait = location.shown, location.timeout_seconds
     not_media = f"{shown} is no readable audio or video: damaged, cut off or of another kind"
     next_step = "try to play it, and export or record it again"
     started = time.monotonic()
     try:
         container = open_container(
-            location.url, options=dict(location.options), timeout=(wait, wait)
+            location.source or location.url, options=dict(location.options), timeout=(wait, wait)
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         if location.live:
@@ -108,6 +136,8 @@ def _open(location: Location) -> InputContainer:
             PermissionError: f"no permission to read {shown}; change its permissions",
         }
         reason = next((text for kind, text in reasons.items() if isinstance(error, kind)), None)
+        if location.source is not None:
+            next_step = PIPE_STEP
         raise UserError(reason or f"{not_media}; {next_step}") from error
     if container.format.name in _TEXT_FORMATS:
         container.close()
@@ -126,28 +156,12 @@ def _unreachable(location: Location, error: Exception, waited: float) -> str:
     return f"cannot reach {where}; check the address, and that the camera or server is on"
 
 
-def _audio_track(container: InputContainer) -> AudioStream | None:
-    best = container.streams.best("audio")
-    return best if isinstance(best, AudioStream) and best.codec_context is not None else None
-
-
-def _video_track(container: InputContainer) -> VideoStream | None:
-    """The main pictures; the cover of a song is none."""
-    cover = av.stream.Disposition.attached_pic
-    tracks = [
-        track
-        for track in container.streams.video
-        if track.codec_context is not None and not track.disposition & cover
-    ]
-    best = container.streams.best("video")
-    return next((track for track in tracks if track is best), tracks[0] if tracks else None)
-
-
 def _check(media: OpenMedia, shown: str, *, audio: bool) -> None:
     if audio and media.audio is None:
         raise UserError(
-            f"{shown} has no audio track; use --no-audio to recognise from its pictures alone"
-            if _video_track(media.container)
+            f"{shown} has {_no_sound(media.container)}; use --no-audio to recognise from its "
+            "pictures alone"
+            if video_track(media.container, shown)
             else f"{shown} has neither sound nor pictures that can be decoded; convert it first"
         )
     if media.audio is None and media.video is None:
@@ -161,3 +175,7 @@ def _check(media: OpenMedia, shown: str, *, audio: bool) -> None:
             )
         # The size can also grow later: the decoder itself must refuse it.
         context.options = {**context.options, "max_pixels": str(MAX_PIXELS)}
+
+
+def _no_sound(container: InputContainer) -> str:
+    return "no sound that can be decoded" if container.streams.audio else "no audio track"

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,8 @@ from stream.media import AudioChunk
 from stream.sources.base import DEFAULT_PARTICIPANT, MediaItem, Pace, source_name
 from stream.sources.container import Location
 from stream.sources.reader import MediaReader
+from stream.sources.sounding import sounding
+from stream.sources.stillness import STILL
 
 _BATCH = 16  # items per hop to the reading thread
 _LONGEST_SLEEP = 0.25  # seconds; so that `stop` is heard in a long pause
@@ -38,7 +41,6 @@ class FileSource:
 
     live = False
     restarts = 0
-    trouble: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -77,6 +79,11 @@ class FileSource:
         """Packets and frames so far that were damaged."""
         return 0 if self._reader is None else self._reader.skipped_packets
 
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """What is wrong right now: `pictures stand still`."""
+        return (STILL,) if self._reader is not None and self._reader.still else ()
+
     async def __aenter__(self) -> Self:
         """Open the media.
 
@@ -102,6 +109,8 @@ class FileSource:
     def stop(self) -> None:
         """End after the item that is being given."""
         self._stopped = True
+        if self._location.source is not None:
+            self._location.source.stop()
 
     async def __aiter__(self) -> AsyncIterator[MediaItem]:
         """Chunks and frames in the order in which they are stored."""
@@ -121,13 +130,18 @@ class FileSource:
                 return
 
     def _open(self) -> None:
-        self._reader = MediaReader(self._location, audio=self._audio, video=self._video)
+        location = self._location
+        if self._audio and location.tracks.audio is None and location.source is None:
+            location = replace(location, tracks=replace(location.tracks, audio=sounding(location)))
+        self._reader = MediaReader(location, audio=self._audio, video=self._video)
 
     async def _wait_until(self, due: float) -> None:
         while self._paced and not self._stopped and (wait := due - self._clock()) > 0:
             await self._sleep(min(wait, _LONGEST_SLEEP))
 
     async def _close(self) -> None:
+        self.stop()
+
         def close() -> None:
             if self._reader is not None:
                 self._reader.close()

@@ -86,6 +86,7 @@ class Keeper:
         self._closed = False
         self._reason = ""
         self._lost_at: float | None = None
+        self._told = False  # that it failed in a way that nobody has foreseen
         self._back_at = 0.0
         self.restarts = 0
         """Times so far that it was opened again, or that this was tried."""
@@ -153,8 +154,10 @@ class Keeper:
             self._read(lease)
         except Exception as raised:
             error = raised
-            if not isinstance(raised, UserError):
-                _log.debug("%s failed", self.name, exc_info=raised)
+            # A fault of ours would else look like a device that comes and goes; once is enough.
+            level = logging.DEBUG if isinstance(raised, UserError) or self._told else logging.ERROR
+            self._told |= level == logging.ERROR
+            _log.log(level, "reading %s failed", self.name, exc_info=raised)
         with self._lock:
             if lease is not self._lease:
                 return

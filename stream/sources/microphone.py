@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from fractions import Fraction
 from functools import partial
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +13,9 @@ from stream.audio import clean
 from stream.errors import UserError
 from stream.media import AudioChunk
 from stream.sources.keeper import Lease
+from stream.sources.mixing import Mixer
 from stream.sources.portaudio import OpenStream, PortAudioStream
-from stream.sources.sound import MonoResampler
+from stream.sources.sound import MonoResampler, mono_frame
 
 _LARGEST_JITTER = 0.25  # seconds between when a block came and when it was due
 _POLL_SECONDS = 0.1
@@ -33,6 +32,8 @@ class BlockReceiver:
     def __init__(self, put: Callable[[AudioChunk], None], clock: Callable[[], float]) -> None:
         self._put, self._clock = put, clock
         self._resampler = MonoResampler()
+        self._mixer: Mixer | None = None
+        self._mixed = (0, 0)  # channels and rate of the mixer
         self._next: float | None = None
         self.overflows = 0
         """Times that the sound card had to throw sound away."""
@@ -49,12 +50,18 @@ class BlockReceiver:
         time = max(0.0, arrived) if late or overflowed or self._next is None else self._next
         self._next = time + duration
         self.overflows += overflowed
-        mono = clean(block.mean(axis=1))
-        frame = av.AudioFrame.from_ndarray(mono[None], format="flt", layout="mono")
-        frame.sample_rate = sample_rate
-        frame.time_base = Fraction(1, sample_rate)
-        for chunk in self._resampler.push(frame, time):
+        mono = mono_frame(clean(self._mix(block, sample_rate)), sample_rate)
+        for chunk in self._resampler.push(mono, time):
             self._put(chunk)
+
+    def _mix(self, block: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+        channels = block.shape[1]
+        if channels == 1:
+            return block[:, 0]
+        if self._mixer is None or self._mixed != (channels, sample_rate):
+            self._mixed = channels, sample_rate
+            self._mixer = Mixer(np.full(channels, 1 / channels), sample_rate)
+        return self._mixer(block.T)
 
 
 class Microphone:

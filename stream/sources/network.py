@@ -18,6 +18,7 @@ from stream.sources.buffered import BufferedSource
 from stream.sources.container import Location
 from stream.sources.keeper import Keeper, Lease, Upkeep
 from stream.sources.reader import MediaReader
+from stream.sources.stillness import STILL
 
 _SPARE_SECONDS = 2.0  # so that FFmpeg's own timeout, which ends the thread, comes first
 
@@ -94,6 +95,7 @@ class NetworkSource(BufferedSource):
         self._tracks: dict[str, bool] | None = None
         super().__init__()
         self._skipped = 0
+        self._still = False
         self._joined = JoinedClock()
         self._upkeep = Upkeep(clock, sleep)
 
@@ -119,8 +121,8 @@ class NetworkSource(BufferedSource):
 
     @property
     def trouble(self) -> tuple[str, ...]:
-        """What is wrong right now: `stream interrupted`."""
-        return self._upkeep.trouble
+        """What is wrong right now: `stream interrupted`, `pictures stand still`."""
+        return (*self._upkeep.trouble, *((STILL,) if self._still else ()))
 
     async def __aenter__(self) -> Self:
         """Open the stream.
@@ -167,6 +169,7 @@ class NetworkSource(BufferedSource):
                 self._joined.begin(item.time, self._clock())
                 begun = True
             self._skipped = skipped_before + reader.skipped_packets
+            self._still = reader.still
             self._put(self._joined.place(item))
 
         try:

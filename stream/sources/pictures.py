@@ -8,6 +8,7 @@ import av
 import numpy as np
 
 from stream.media import Image
+from stream.sources.damage import decoding
 from stream.sources.pyav import display_matrix
 
 MAX_SIDE = 640
@@ -61,18 +62,24 @@ class Upright:
     """The pictures of one track, as their maker held the camera."""
 
     def __init__(self) -> None:
-        self._rotation: int | None = None
+        self._kind: tuple[int, int, int] | None = None
         self._turn = _Turn()
 
     def __call__(self, frame: av.VideoFrame, pixel_aspect: float = 1.0) -> Image:
-        """The picture: shape (H, W, 3), RGB."""
+        """The picture: shape (H, W, 3), RGB.
+
+        Raises:
+            DamagedError: FFmpeg cannot convert it.
+        """
         # PyAV ties a frame and its side data into a cycle, and only the garbage collector would
         # free such a frame, hundreds too late: so they are read where something has changed.
-        if frame.rotation != self._rotation:
-            self._rotation, self._turn = frame.rotation, _turn(frame)
+        kind = frame.rotation, frame.width, frame.height
+        if kind != self._kind:
+            self._kind, self._turn = kind, _turn(frame)
         width, height = picture_size(frame.width, frame.height, pixel_aspect)
         # One thread: sharing out a picture this small costs more than it gains on a busy machine.
-        image = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
+        with decoding():
+            image = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
         image = image.astype(np.uint8, copy=False)
         if self._turn.swapped:
             image = image.transpose(1, 0, 2)

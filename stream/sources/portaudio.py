@@ -124,7 +124,8 @@ class PortAudioStream:
         self._stream = sounddevice.InputStream(
             samplerate=rate,
             device=device,
-            channels=1,
+            # Of an interface with two inputs, the microphone may be at the second.
+            channels=min(2, max(1, int(found.get("max_input_channels", 1)))),
             dtype="float32",
             callback=on_block,
             finished_callback=ended,

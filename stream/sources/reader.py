@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import av
 import av.error
@@ -11,52 +12,22 @@ import av.error
 from stream.errors import UserError
 from stream.media import AudioChunk, VideoFrame
 from stream.sources.base import MediaItem
-from stream.sources.container import Location, OpenMedia, open_media
+from stream.sources.clock import TrackClock
+from stream.sources.container import PIPE_STEP, Location, OpenMedia, open_media
+from stream.sources.damage import DamagedError, decoding
+from stream.sources.interleaving import Interleaver
 from stream.sources.pictures import FrameLimiter, Upright
 from stream.sources.pyav import packets_of
 from stream.sources.sound import MonoResampler
+from stream.sources.stillness import FROZEN_SECONDS, StillFilter
 
 _log = logging.getLogger(__name__)
 
+_Item = TypeVar("_Item", AudioChunk, VideoFrame)
+
 _MICROSECONDS = 1_000_000
 _MAX_BAD_READS = 64  # in a row; then the rest of the container is given up
-_BACK_SECONDS = 1.0
-_LONGEST_KEY_SECONDS = 600.0  # between two key frames; the clock forgives jumps ahead, not back
-_AHEAD_SECONDS = 3600.0
 _UNDECODED_SECONDS = 5.0  # of a live stream, on all tracks, after some of it was decoded
-
-
-class TrackClock:
-    """Timestamps of one track as media seconds.
-
-    A track whose time jumps back (two recordings in one file), or ahead by more than an hour
-    (a damaged timestamp), goes on where it was. Smaller steps ahead are real pauses.
-
-    Args:
-        origin: Timestamp, in seconds, at which the media starts.
-    """
-
-    def __init__(self, origin: float) -> None:
-        self._offset = -origin
-        self._next = 0.0
-
-    def place(self, timestamp: float | None, duration: float) -> float:
-        """Media seconds of the next frame; a frame without a timestamp follows the last.
-
-        Args:
-            timestamp: Seconds, as the container says.
-            duration: Seconds until the frame after it is expected.
-        """
-        time = self._next if timestamp is None else timestamp + self._offset
-        if timestamp is not None and not -_BACK_SECONDS <= time - self._next <= _AHEAD_SECONDS:
-            self._offset = self._next - timestamp
-            time = self._next
-        self._next = time + duration
-        return time
-
-    def skip(self, time: float) -> None:
-        """Go on from about `time`, which a seek was asked for; it may land well before."""
-        self._next = max(0.0, time - _LONGEST_KEY_SECONDS)
 
 
 class MediaReader:
@@ -86,14 +57,28 @@ class MediaReader:
         """Whether it gives sound."""
         self.has_video = self._media.video is not None
         """Whether it gives pictures."""
-        self.skipped_packets = 0
-        """Packets and frames so far that could not be decoded."""
+        self._damaged = 0
+        self._told = False  # that timestamps are wrong
         origin = (self._media.container.start_time or 0) / _MICROSECONDS
-        self._audio_clock, self._video_clock = TrackClock(origin), TrackClock(origin)
+        self._audio_clock: TrackClock[av.AudioFrame] = TrackClock(origin)
+        self._video_clock: TrackClock[av.VideoFrame] = TrackClock(origin)
+        if self.has_audio and self.has_video:
+            self._audio_clock.join(self._video_clock)
         self._undecoded: dict[int, float] | None = None
         self._resampler = MonoResampler()
         self._limiter = FrameLimiter()
         self._upright = Upright()
+        self._still, self._interleaver = self._arrangement()
+
+    @property
+    def still(self) -> bool:
+        """Whether the pictures that come stand still, so that they are not given."""
+        return self._still is not None and self._still.still
+
+    @property
+    def skipped_packets(self) -> int:
+        """Packets and frames so far that could not be decoded, or whose time was wrong."""
+        return self._damaged + self._audio_clock.wrong + self._video_clock.wrong
 
     def close(self) -> None:
         """Close the container."""
@@ -125,22 +110,63 @@ class MediaReader:
             UserError: A live stream broke off.
         """
         for packet in self._packets():
+            self._expect(packet)
             frames = self._decode(packet)
             if self._location.live:
                 self._notice(packet, frames)
             for frame in frames:
                 yield from self._items(frame)
-        yield from self._resampler.flush()
+            self._tell_wrong_times()
+        for picture, time in self._video_clock.flush():
+            yield from self._pictures(picture, time)
+        for sound, time in self._audio_clock.flush():
+            yield from self._chunks(sound, time)
+        for chunk in self._undamaged(self._resampler.flush()):
+            yield from self._in_order(chunk)
+        for frame in self._still.flush() if self._still is not None else ():
+            yield from self._in_order(frame)
+        if self._interleaver is not None:
+            yield from self._interleaver.flush()
+
+    def _tell_wrong_times(self) -> None:
+        if not self._told and self._audio_clock.wrong + self._video_clock.wrong:
+            self._told = True
+            _log.warning("timestamps of %s are wrong here and there", self._location.shown)
+
+    def _arrangement(self) -> tuple[StillFilter | None, Interleaver | None]:
+        """What is done with pictures that go with sound; alone they are given as they are."""
+        if not (self.has_audio and self.has_video):
+            return None, None
+        if self._location.live:
+            return StillFilter(FROZEN_SECONDS, hold=False), None
+        return StillFilter(), Interleaver(self._interval)
+
+    @property
+    def _interval(self) -> float:
+        """Seconds between two pictures, as the container says."""
+        assert self._media.video is not None
+        rate = self._media.video.average_rate
+        return 1 / float(rate) if rate else 0.04
+
+    def _expect(self, packet: av.Packet[av.stream.Stream]) -> None:
+        if self._interleaver is None or packet.stream is not self._media.video:
+            return
+        if packet.pts is not None and packet.time_base:
+            timestamp = float(packet.pts * packet.time_base)
+            self._interleaver.coming(self._video_clock.time_of(timestamp))
+
+    def _in_order(self, item: MediaItem) -> Iterator[MediaItem]:
+        yield from [item] if self._interleaver is None else self._interleaver.push(item)
 
     def _decode(self, packet: av.Packet[av.stream.Stream]) -> Sequence[object]:
         try:
             if not packet.is_corrupt:
-                return packet.decode()
-        except av.error.EOFError:
-            return ()  # the decoder was already empty
-        except (av.error.FFmpegError, ValueError, MemoryError):
-            pass
-        self.skipped_packets += 1
+                with decoding():
+                    return packet.decode()
+        except DamagedError as error:
+            if isinstance(error.__cause__, av.error.EOFError):
+                return ()  # the decoder was already empty
+        self._damaged += 1
         return ()
 
     def _notice(self, packet: av.Packet[av.stream.Stream], frames: Sequence[object]) -> None:
@@ -154,13 +180,13 @@ class MediaReader:
 
     def _packets(self) -> Iterator[av.Packet[av.stream.Stream]]:
         tracks = [track for track in (self._media.audio, self._media.video) if track is not None]
-        bad_reads = 0
+        bad_reads, read_any = 0, False
         while bad_reads < _MAX_BAD_READS:
             try:
                 for packet in packets_of(self._media.container, tracks):
                     if not self._wanted():
                         return
-                    bad_reads = 0
+                    bad_reads, read_any = 0, True
                     yield packet
                 return
             except (av.error.FFmpegError, OSError) as error:
@@ -169,32 +195,48 @@ class MediaReader:
                         f"{self._location.shown} stopped sending; check the camera or server"
                     ) from error
                 bad_reads += 1
-                self.skipped_packets += 1
+                self._damaged += 1
+        if self._location.source is not None and not read_any:
+            raise UserError(f"{self._location.shown} cannot be wound back: {PIPE_STEP}")
         _log.warning("gave up the rest of %s: too much of it is damaged", self._location.shown)
 
     def _items(self, frame: object) -> Iterator[MediaItem]:
-        try:
-            if isinstance(frame, av.AudioFrame):
-                yield from self._chunks(frame)
-            elif isinstance(frame, av.VideoFrame):
-                yield from self._pictures(frame)
-        except (av.error.FFmpegError, ValueError, MemoryError):
-            self.skipped_packets += 1
+        if isinstance(frame, av.AudioFrame):
+            duration = frame.samples / frame.sample_rate if frame.sample_rate else 0.0
+            for sound, time in self._audio_clock.push(frame, _timestamp(frame), duration):
+                yield from self._chunks(sound, time)
+        elif isinstance(frame, av.VideoFrame):
+            placed = self._video_clock.push(frame, _timestamp(frame), self._interval)
+            for picture, time in placed:
+                yield from self._pictures(picture, time)
 
-    def _chunks(self, frame: av.AudioFrame) -> Iterator[AudioChunk]:
-        duration = frame.samples / frame.sample_rate if frame.sample_rate else 0.0
-        time = self._audio_clock.place(_timestamp(frame), duration)
-        yield from self._resampler.push(frame, time)
+    def _chunks(self, frame: av.AudioFrame, time: float) -> Iterator[MediaItem]:
+        for chunk in self._undamaged(self._resampler.push(frame, time)):
+            yield from self._in_order(chunk)
 
-    def _pictures(self, frame: av.VideoFrame) -> Iterator[VideoFrame]:
-        track = self._media.video
-        assert track is not None
-        duration = 1 / float(track.average_rate) if track.average_rate else 0.04
-        time = max(0.0, self._video_clock.place(_timestamp(frame), duration))
+    def _pictures(self, frame: av.VideoFrame, time: float) -> Iterator[MediaItem]:
+        time = max(0.0, time)
         if frame.is_corrupt:
-            self.skipped_packets += 1
+            self._damaged += 1
         elif self._limiter.passes(time):
-            yield VideoFrame(time, self._upright(frame, float(track.sample_aspect_ratio or 1)))
+            for picture in self._undamaged(self._picture(frame, time)):
+                for moving in [picture] if self._still is None else self._still.push(picture):
+                    yield from self._in_order(moving)
+        if self._interleaver is not None:
+            self._interleaver.decoded(time, self._still.holds_since if self._still else None)
+            yield from self._interleaver.take()
+
+    def _picture(self, frame: av.VideoFrame, time: float) -> Iterator[VideoFrame]:
+        assert self._media.video is not None
+        aspect = float(self._media.video.sample_aspect_ratio or 1)
+        yield VideoFrame(time, self._upright(frame, aspect))
+
+    def _undamaged(self, items: Iterator[_Item]) -> Iterator[_Item]:
+        """The items, up to where something cannot be converted, which is counted."""
+        try:
+            yield from items
+        except DamagedError:
+            self._damaged += 1
 
 
 def _timestamp(frame: av.AudioFrame | av.VideoFrame) -> float | None:

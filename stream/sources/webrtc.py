@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Self
 
 import av
-import av.error
 from aiortc import RTCPeerConnection
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.stats import RTCInboundRtpStreamStats, RTCTransportStats
@@ -20,8 +19,10 @@ from aiortc.stats import RTCInboundRtpStreamStats, RTCTransportStats
 from stream.media import AudioChunk, VideoFrame
 from stream.sources.base import DEFAULT_PARTICIPANT, MediaItem, source_name
 from stream.sources.buffered import BufferedSource
+from stream.sources.damage import DamagedError
 from stream.sources.pictures import MAX_FPS, FrameLimiter, Upright
 from stream.sources.sound import MonoResampler
+from stream.sources.stillness import FROZEN_SECONDS, STILL, StillFilter
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +35,6 @@ _BURST_SECONDS = 0.25
 _POLL_SECONDS = 1.0
 _FAIL_SECONDS = 2.0
 _GONE = ("closed", "failed")
-_DAMAGE = (av.error.FFmpegError, ValueError, MemoryError)
 
 
 class TrackClock:
@@ -105,8 +105,8 @@ class _Converter:
     Waiting instead would let them pile up in aiortc, whose queues have no bound.
     """
 
-    def __init__(self, put: Callable[[MediaItem], None]) -> None:
-        self._put = put
+    def __init__(self, put: Callable[[MediaItem], None], still: StillFilter | None) -> None:
+        self._put, self._still = put, still
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="webrtc-pictures")
         self._upright = Upright()
         self._work: Future[None] | None = None
@@ -130,8 +130,10 @@ class _Converter:
 
     def _convert(self, frame: av.VideoFrame, time: float) -> None:
         try:
-            self._put(VideoFrame(time, self._upright(frame)))
-        except _DAMAGE:
+            picture = VideoFrame(time, self._upright(frame))
+            for moving in [picture] if self._still is None else self._still.push(picture):
+                self._put(moving)
+        except DamagedError:
             self.damaged += 1
 
 
@@ -196,6 +198,8 @@ class WebRtcSource(BufferedSource):
         kinds = {track.kind for track in self._tracks}
         self.has_audio = "audio" in kinds
         self.has_video = "video" in kinds
+        both = self.has_audio and self.has_video
+        self._still = StillFilter(FROZEN_SECONDS, hold=False) if both else None
         self._started = 0.0
         super().__init__()
         self._damaged = self._lost = 0
@@ -215,14 +219,15 @@ class WebRtcSource(BufferedSource):
 
     @property
     def trouble(self) -> tuple[str, ...]:
-        """Which of its tracks have ended: `camera ended`, `microphone ended`."""
-        return tuple(self._ended)
+        """What is wrong: `camera ended`, `microphone ended`, `pictures stand still`."""
+        still = self._still is not None and self._still.still
+        return (*self._ended, *((STILL,) if still else ()))
 
     async def __aenter__(self) -> Self:
         """Start to take what comes."""
         self._started = self._clock()
         self._begin()
-        self._converter = _Converter(self._put)
+        self._converter = _Converter(self._put, self._still)
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
         self._on_open()
         return self
@@ -262,7 +267,7 @@ class WebRtcSource(BufferedSource):
     async def _hear(self, track: MediaStreamTrack, clock: TrackClock) -> None:
         resampler = MonoResampler()
         while isinstance(frame := await _next_frame(track), av.AudioFrame):
-            duration = frame.samples / frame.sample_rate
+            duration = frame.samples / frame.sample_rate if frame.sample_rate else 0.0
             time = self._place(frame, clock, duration)
             if time is not None:
                 self._put_all(resampler.push(frame, time))
@@ -293,7 +298,7 @@ class WebRtcSource(BufferedSource):
         try:
             for chunk in chunks:
                 self._put(chunk)
-        except _DAMAGE:
+        except DamagedError:
             self._damaged += 1
 
     async def _watch(self) -> None:

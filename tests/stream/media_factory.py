@@ -76,6 +76,7 @@ def write_media(
     pixel_aspect: Fraction | None = None,
     sound_times: Callable[[float], float] = lambda time: time,
     corrupt: Callable[[str, int], bool] = lambda kind, number: False,
+    preset: str = "ultrafast",
 ) -> Path:
     """Write a file.
 
@@ -91,11 +92,12 @@ def write_media(
         pixel_aspect: Width of a pixel over its height.
         sound_times: Moves the timestamps of the sound.
         corrupt: Given `video` or `audio` and the packet's number: whether to damage it.
+        preset: Of x264; those above `ultrafast` have pictures that refer to later ones.
     """
     with av.open(path, "w") as container:
         video = audio = None
         if pictures is not None:
-            options = {"preset": "ultrafast"} if video_codec == "libx264" else {}
+            options = {"preset": preset} if video_codec == "libx264" else {}
             video = container.add_stream(video_codec, rate=25, options=options)
             video.height, video.width = pictures[0][1].shape[:2]
             video.pix_fmt = "yuvj420p" if video_codec == "mjpeg" else "yuv420p"

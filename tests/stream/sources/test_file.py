@@ -6,12 +6,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from media_factory import bursts, moving, tone, write_media
+from media_factory import bursts, grey, moving, quadrants, tone, write_media
 
 from stream.cutter import UtteranceCutter
 from stream.errors import UserError
-from stream.media import AudioChunk, VideoFrame
+from stream.media import AudioChunk, Utterance, VideoFrame
 from stream.sources import open_source
+from stream.sources.stillness import STILL
 
 
 class Clock:
@@ -184,3 +185,46 @@ async def test_a_file_becomes_utterances(tmp_path: Path) -> None:
     utterances += cutter.flush()
     assert [utterance.start for utterance in utterances] == pytest.approx([0.8, 3.8], abs=0.1)
     assert all(18 <= len(utterance.frames) <= 22 for utterance in utterances)
+
+
+async def _utterances(path: Path) -> list[tuple[Utterance, tuple[str, ...]]]:
+    """The utterances of a file, with what was wrong with the source when each was complete."""
+    cutter = UtteranceCutter(
+        lambda samples: 0.9 if abs(samples).max() > 0.1 else 0.1, participant="speaker-1"
+    )
+    done = []
+    async with open_source(path) as source:
+        async for item in source:
+            done += [(one, source.trouble) for one in cutter.push(item)]
+        done += [(one, source.trouble) for one in cutter.flush()]
+    return done
+
+
+_TALK = bursts(12, [(1, 2), (4, 5), (7, 8), (10, 11)])
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+async def test_every_utterance_has_the_picture_that_was_on_screen(
+    tmp_path: Path, suffix: str
+) -> None:
+    """Where they are five seconds apart, and the decoder reads three of them ahead."""
+    shown = [(5.0 * n, grey(20 + 60 * n)) for n in range(3)]
+    path = write_media(tmp_path / f"far.{suffix}", pictures=shown, sound=_TALK, preset="medium")
+    done = [utterance for utterance, _ in await _utterances(path)]
+    assert [round(one.start) for one in done] == [1, 4, 7, 10]
+    levels = [[round(float(frame.image.mean())) for frame in one.frames] for one in done]
+    assert all(levels), levels
+    for utterance, seen in zip(done, levels, strict=True):
+        on_screen = {20 + 60 * int(time // 5) for time in (utterance.start, utterance.end)}
+        assert all(min(abs(level - one) for one in on_screen) < 12 for level in seen)
+
+
+async def test_a_photograph_does_not_weigh_on_utterances_until_it_moves(tmp_path: Path) -> None:
+    """A podcast that turns into a call: the first half is heard, the second seen, too."""
+    shown = [(n / 10, quadrants(160, 120)) for n in range(60)]
+    shown += [(6 + time, image) for time, image in moving(6, 10, 160, 120)]
+    path = write_media(tmp_path / "podcast.mp4", pictures=shown, sound=_TALK)
+    done = await _utterances(path)
+    assert [len(utterance.frames) > 5 for utterance, _ in done] == [False, False, True, True]
+    assert not any(utterance.frames for utterance, _ in done[:2])
+    assert [trouble for _, trouble in done] == [(STILL,), (STILL,), (), ()]

@@ -96,6 +96,7 @@ class _Reader:
         self._server, self._generation = server, generation
         self.has_audio, self.has_video = has_audio, has_video
         self.skipped_packets = 0
+        self.still = False
 
     def __iter__(self) -> Iterator[MediaItem]:
         """What is sent."""

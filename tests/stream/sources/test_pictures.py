@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import struct
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from media_factory import grey, quadrants, write_media
 
-from stream.media import Image
+from stream.media import Image, VideoFrame
+from stream.sources.container import Location
 from stream.sources.pictures import MAX_SIDE, FrameLimiter, Upright, picture_size
+from stream.sources.reader import MediaReader
 
 
 def _first_picture(path: Path) -> Image:
@@ -37,6 +41,100 @@ def test_a_phone_video_is_turned_upright(tmp_path: Path, rotation: int, mirrored
     for row in (5, height - 6):
         for column in (5, width - 6):
             np.testing.assert_allclose(image[row, column], expected[row, column], atol=12)
+
+
+_ORIENTATIONS = {
+    1: lambda image: image,
+    2: np.fliplr,
+    3: lambda image: np.rot90(image, 2),
+    4: np.flipud,
+    5: lambda image: image.transpose(1, 0, 2),
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: np.rot90(image, 2).transpose(1, 0, 2),
+    8: np.rot90,
+}
+"""How a stored picture is made upright, by its orientation in EXIF (JEITA CP-3451, 4.6.4)."""
+
+
+def _with_exif(jpeg: bytes, orientation: int) -> bytes:
+    """A JPEG file with an APP1 segment that holds nothing but an orientation."""
+    entry = struct.pack("<HHHIHHI", 1, 0x0112, 3, 1, orientation, 0, 0)
+    body = b"Exif\0\0" + b"II*\0" + struct.pack("<I", 8) + entry
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
+
+
+@pytest.mark.parametrize("orientation", list(_ORIENTATIONS))
+def test_a_photograph_is_turned_upright(tmp_path: Path, orientation: int) -> None:
+    """As its EXIF data say, in each of the eight ways."""
+    plain = write_media(tmp_path / "plain.jpg", pictures=[(0.0, quadrants())], video_codec="mjpeg")
+    path = tmp_path / "phone.jpg"
+    path.write_bytes(_with_exif(plain.read_bytes(), orientation))
+    expected = _ORIENTATIONS[orientation](quadrants())
+    image = _first_picture(path)
+    assert image.shape == expected.shape
+    height, width = image.shape[:2]
+    for row in (5, height - 6):
+        for column in (5, width - 6):
+            np.testing.assert_allclose(image[row, column], expected[row, column], atol=12)
+
+
+def test_a_camera_that_writes_exif_beside_every_picture_is_read(tmp_path: Path) -> None:
+    """Side data of a kind that PyAV has no name for cost no picture."""
+    with av.open(tmp_path / "camera.avi", "w") as container:
+        track = container.add_stream("mjpeg", rate=10)
+        track.width, track.height, track.pix_fmt = 64, 48, "yuvj420p"
+        frame = av.VideoFrame.from_ndarray(quadrants(), format="rgb24")
+        for number in range(10):
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            for packet in track.encode(frame):
+                exif = av.Packet(_with_exif(bytes(packet), 3))
+                exif.pts, exif.dts, exif.time_base = packet.pts, packet.dts, packet.time_base
+                exif.stream, exif.is_keyframe = track, True
+                container.mux(exif)
+    with closing(MediaReader(Location.of_file(tmp_path / "camera.avi"), audio=False)) as reader:
+        frames = [item for item in reader if isinstance(item, VideoFrame)]
+    assert (len(frames), reader.skipped_packets) == (10, 0)
+    for frame_ in frames:
+        np.testing.assert_allclose(frame_.image[5, 5], np.rot90(quadrants(), 2)[5, 5], atol=12)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pixels"),
+    [
+        ("png", "png", "rgb24"),
+        ("png", "png", "rgba"),
+        ("png", "png", "rgb48be"),
+        ("png", "png", "gray"),
+        ("png", "png", "gray16be"),
+        ("png", "png", "ya8"),
+        ("bmp", "bmp", "bgr24"),
+        ("gif", "gif", "rgb8"),
+        ("tiff", "tiff", "rgb24"),
+        ("jpg", "mjpeg", "yuvj444p"),
+        ("webp", "libwebp", "yuv420p"),
+        ("mkv", "ffv1", "yuv420p10le"),
+        ("mkv", "libx264", "yuv422p10le"),
+    ],
+)
+def test_pictures_of_any_usual_kind_are_read(
+    tmp_path: Path, suffix: str, codec: str, pixels: str
+) -> None:
+    """Grey or in colour, with 8 to 16 bits, with and without transparency, of odd sizes."""
+    path = tmp_path / f"face.{suffix}"
+    width, height = (64, 48) if "42" in pixels else (63, 47)
+    source = av.VideoFrame.from_ndarray(quadrants(width, height), format="rgb24")
+    with av.open(path, "w") as container:
+        track = container.add_stream(codec, rate=1)
+        track.width, track.height, track.pix_fmt = width, height, pixels
+        frame = source.reformat(format=pixels)
+        frame.pts, frame.time_base = 0, Fraction(1)
+        container.mux(track.encode(frame))
+        container.mux(track.encode())
+    image = _first_picture(path)
+    assert image.shape == (height, width, 3)
+    seen = image[5, 5].astype(int)
+    expected = (76, 76, 76) if pixels.startswith(("gray", "ya")) else (255, 0, 0)
+    np.testing.assert_allclose(seen, expected, atol=40)
 
 
 def frames_alive() -> int:

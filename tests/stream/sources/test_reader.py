@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media_factory import bursts, grey, moving, tone, write_media
+from media_factory import bursts, grey, moving, quadrants, tone, write_media
 
 from stream.errors import UserError
 from stream.media import SAMPLE_RATE, AudioChunk, Samples, VideoFrame
 from stream.sources.container import Location
-from stream.sources.reader import MediaReader, TrackClock
+from stream.sources.reader import MediaReader
 
 
 @contextmanager
@@ -257,26 +257,129 @@ def test_a_still_picture_is_a_video_of_one_picture(tmp_path: Path) -> None:
     assert len(_read(path, audio=False)[1]) == 1
 
 
-def test_a_track_that_jumps_back_goes_on_where_it_was() -> None:
-    """Two recordings in one file follow each other."""
-    clock = TrackClock(origin=10.0)
-    placed = [clock.place(time, 1.0) for time in (10.0, 11.0, 12.0, 0.0, 1.0, 2.0)]
-    assert placed == [0, 1, 2, 3, 4, 5]
+@pytest.mark.parametrize("seconds", [5.0, 30.0, 500.0])
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_one_wrong_timestamp_in_a_file_costs_its_own_frame(
+    tmp_path: Path, kind: str, seconds: float
+) -> None:
+    """A flash and a burst of noise that come later are still at the same time, and it counts."""
+    flashing = [(n / 25, grey(200 if 100 <= n < 105 else 20 + n % 9)) for n in range(150)]
+    path = write_media(
+        tmp_path / "talk.ts",
+        pictures=flashing,
+        sound=bursts(6, [(4, 4.2)]),
+    )
+    content = path.read_bytes()
+    path.write_bytes(_with_pts(content, {"video": 0xE0, "audio": 0xC0}[kind], 40, seconds))
+    chunks, frames, skipped = _read(path)
+    flash = next(frame.time for frame in frames if frame.image.mean() > 100)
+    assert _onset(chunks) == pytest.approx(4.0, abs=0.06)
+    assert flash == pytest.approx(4.0, abs=0.09)
+    assert skipped == 1
+    assert chunks[-1].end == pytest.approx(6.0, abs=0.1)
+    assert frames[-1].time == pytest.approx(5.95, abs=0.1)
 
 
-def test_a_damaged_timestamp_does_not_send_the_clock_to_another_age() -> None:
-    """A leap of over an hour is no pause."""
-    clock = TrackClock(origin=0.0)
-    assert [clock.place(time, 1.0) for time in (0.0, 1.0, 1e15, 2e15)] == [0, 1, 2, 3]
+def _with_pts(content: bytes, stream: int, at: int, seconds: float) -> bytes:
+    """A transport stream in which one time of presentation is wrong (ISO/IEC 13818-1, 2.4.3.7)."""
+    changed = bytearray(content)
+    begun = [_pes(content, packet) for packet in range(0, len(content), 188)]
+    starts = [n for n in begun if n is not None and content[n + 3] & 0xF0 == stream & 0xF0]
+    field = starts[min(at, len(starts) // 2)] + 9
+    old = changed[field : field + 5]
+    ticks = (old[0] >> 1 & 7) << 30 | old[1] << 22 | (old[2] >> 1) << 15 | old[3] << 7 | old[4] >> 1
+    ticks += round(seconds * 90_000)
+    changed[field] = old[0] & 0xF1 | (ticks >> 30 & 7) << 1
+    changed[field + 1] = ticks >> 22 & 0xFF
+    changed[field + 2] = (ticks >> 15 & 0x7F) << 1 | 1
+    changed[field + 3] = ticks >> 7 & 0xFF
+    changed[field + 4] = (ticks & 0x7F) << 1 | 1
+    return bytes(changed)
 
 
-def test_a_frame_without_a_timestamp_follows_the_last() -> None:
-    """Raw streams carry none."""
-    clock = TrackClock(origin=0.0)
-    assert [clock.place(None, 0.5) for _ in range(3)] == [0, 0.5, 1.0]
+def _pes(content: bytes, packet: int) -> int | None:
+    """Where a packetized elementary stream begins in a transport packet, if one does."""
+    if not content[packet + 1] & 0x40:
+        return None
+    skipped = 4 + (content[packet + 4] + 1 if content[packet + 3] & 0x20 else 0)
+    start = packet + skipped
+    return start if content[start : start + 3] == b"\0\0\1" else None
 
 
-def test_small_steps_back_and_real_pauses_are_left_alone() -> None:
-    """Jitter and a break of ten minutes are as the container says."""
-    clock = TrackClock(origin=0.0)
-    assert [clock.place(time, 0.04) for time in (0.0, 0.04, 0.02, 600.0)] == [0.0, 0.04, 0.02, 600]
+def test_two_recordings_in_one_transport_stream_stay_in_step(tmp_path: Path) -> None:
+    """The time of the second begins anew, for pictures and sound alike."""
+    path = write_media(
+        tmp_path / "one.ts",
+        pictures=[(n / 25, grey(200 if 50 <= n < 55 else 20 + n % 9)) for n in range(100)],
+        sound=bursts(4, [(2, 2.2)]),
+    )
+    path.write_bytes(path.read_bytes() * 2)
+    chunks, frames, _ = _read(path)
+    later = [chunk for chunk in chunks if chunk.time > 4.2]
+    flash = next(frame.time for frame in frames if frame.time > 4 and frame.image.mean() > 100)
+    assert _onset(later) == pytest.approx(flash, abs=0.1)
+    assert chunks[-1].end == pytest.approx(8.0, abs=0.3)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("h264", "libx264"), ("m4v", "mpeg4")])
+def test_pictures_without_timestamps_are_counted_on(
+    tmp_path: Path, suffix: str, codec: str
+) -> None:
+    """A raw stream says only how many there are a second, if that."""
+    path = write_media(tmp_path / f"raw.{suffix}", pictures=moving(3), video_codec=codec)
+    _, frames, skipped = _read(path, audio=False)
+    assert frames[-1].time == pytest.approx(2.9, abs=0.15)
+    assert skipped == 0
+
+
+def test_sound_without_timestamps_is_counted_on(tmp_path: Path) -> None:
+    """An ADTS file is packets and nothing else."""
+    chunks, _, skipped = _read(write_media(tmp_path / "raw.aac", sound=tone(3)))
+    assert chunks[-1].end == pytest.approx(3.0, abs=0.1)
+    assert skipped == 0
+
+
+def test_a_photograph_beside_the_sound_is_not_given(tmp_path: Path) -> None:
+    """It says nothing of who speaks; alone it is looked at."""
+    image = quadrants(160, 120)
+    shown = [(float(n), image) for n in range(8)]
+    path = write_media(tmp_path / "podcast.mp4", pictures=shown, sound=tone(8))
+    with _reading(path) as reader:
+        items = list(reader)
+        assert reader.still
+    assert not [item for item in items if isinstance(item, VideoFrame)]
+    assert len(_read(path, audio=False)[1]) == 8
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_pictures_far_apart_come_with_the_sound_they_were_shown_with(
+    tmp_path: Path, suffix: str
+) -> None:
+    """Also where the decoder has to read three of them ahead."""
+    shown = [(5.0 * n, grey(20 + 25 * n)) for n in range(9)]
+    path = write_media(tmp_path / f"far.{suffix}", pictures=shown, sound=tone(42), preset="medium")
+    newest: float | None = None
+    seen = set()
+    with _reading(path) as reader:
+        for item in reader:
+            if isinstance(item, VideoFrame):
+                newest = item.time
+                seen.add(round(float(item.image.mean()) / 25))
+            elif newest is not None:
+                assert newest - 0.1 <= item.end
+                assert item.time - newest <= 1.0 or item.time > 40
+    assert len(seen) == 9
+
+
+def test_pictures_that_change_their_size_midway_are_all_read(tmp_path: Path) -> None:
+    """A call whose sender turns the phone, or whose network gets worse."""
+    parts = [
+        write_media(tmp_path / f"{n}.ts", pictures=moving(1, width=w, height=h))
+        for n, (w, h) in enumerate([(64, 48), (48, 64), (128, 96)])
+    ]
+    path = tmp_path / "call.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    _, frames, _ = _read(path, audio=False)
+    assert {frame.image.shape[:2] for frame in frames} == {(48, 64), (64, 48), (96, 128)}
+    assert len(frames) == pytest.approx(45, abs=3)
+    assert frames[-1].time == pytest.approx(2.95, abs=0.15)

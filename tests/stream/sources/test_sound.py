@@ -10,6 +10,7 @@ import pytest
 from media_factory import tone
 
 from stream.media import SAMPLE_RATE, AudioChunk, Samples
+from stream.sources.damage import DamagedError
 from stream.sources.sound import MonoResampler
 
 
@@ -83,3 +84,98 @@ def test_sound_that_is_no_number_or_too_loud_is_made_safe() -> None:
 def test_flushing_before_any_sound_gives_nothing() -> None:
     """An empty track is no error."""
     assert list(MonoResampler().flush()) == []
+
+
+_FORMATS = {"u8": 127, "s16": 32767, "s32": 2**31 - 129, "flt": 1, "dbl": 1}
+
+
+def _packed(sound: Samples, rate: int, format_: str, layout: str) -> av.AudioFrame:
+    """A frame with the same sound in all channels."""
+    channels = av.AudioLayout(layout).nb_channels
+    scaled = np.repeat(sound.astype(np.float64) * _FORMATS[format_], channels)
+    kind = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "flt": np.float32, "dbl": float}
+    block = (scaled + 128 * (format_ == "u8")).astype(kind[format_])[None]
+    frame = av.AudioFrame.from_ndarray(block, format=format_, layout=layout)
+    frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
+    return frame
+
+
+def _heard(frame: av.AudioFrame) -> Samples:
+    resampler = MonoResampler()
+    chunks = [*resampler.push(frame, 0.0), *resampler.flush()]
+    return np.concatenate([chunk.samples for chunk in chunks])
+
+
+@pytest.mark.parametrize("layout", ["mono", "stereo", "5.1", "9 channels"])
+@pytest.mark.parametrize("format_", list(_FORMATS))
+def test_any_format_is_as_loud_as_it_was_recorded(format_: str, layout: str) -> None:
+    """Full scale is full scale, whatever the samples are stored as."""
+    heard = _heard(_packed(tone(1, 16_000, level=0.5), 16_000, format_, layout))
+    assert np.abs(heard[2000:14_000]).max() == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("planar", ["u8p", "s16p", "s32p", "fltp", "dblp", "s64", "s64p"])
+def test_planar_formats_and_those_that_numpy_cannot_have_are_converted(planar: str) -> None:
+    """Decoders give either kind."""
+    [frame] = av.AudioResampler(planar).resample(
+        _packed(tone(1, 16_000, level=0.5), 16_000, "flt", "stereo")
+    )
+    assert np.abs(_heard(frame)[2000:14_000]).max() == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("channels", [3, 7, 8, 9, 11, 13, 15, 16, 18, 20, 24, 32, 60, 64, 100])
+def test_any_number_of_channels_is_mixed_down(channels: int) -> None:
+    """A track of many microphones says nothing of where they stood."""
+    frame = _packed(tone(1, 16_000, level=0.5), 16_000, "s16", f"{channels} channels")
+    assert np.abs(_heard(frame)[2000:14_000]).max() == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("layout", ["16 channels", "hexadecagonal", "22.2"])
+def test_one_microphone_of_many_is_heard_wherever_it_is(layout: str) -> None:
+    """FFmpeg's matrices leave out most of the channels above the eighth."""
+    channels = av.AudioLayout(layout).nb_channels
+    for sounding in (0, 9, channels - 1):
+        block = np.zeros((16_000, channels), np.float32)
+        block[:, sounding] = tone(1, 16_000, level=0.5)
+        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="flt", layout=layout)
+        frame.sample_rate = 16_000
+        assert np.abs(_heard(frame)[2000:14_000]).max() == pytest.approx(0.5, abs=0.02)
+
+
+def test_sound_that_is_out_of_phase_is_heard() -> None:
+    """And it is said, once."""
+    sound = tone(1, 48_000)
+    block = np.ascontiguousarray(np.stack([sound, -sound]))
+    frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
+    frame.sample_rate = 48_000
+    assert np.abs(_heard(frame)[2000:14_000]).max() == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("rate", [8000, 192_000])
+def test_layouts_may_change_as_often_as_they_like(rate: int) -> None:
+    """No sample is lost at a change."""
+    resampler, chunks = MonoResampler(), []
+    layouts = ["mono", "9 channels", "stereo", "5.1", "mono", "32 channels", "7.1"]
+    for number, layout in enumerate(layouts):
+        frame = _packed(tone(0.5, rate), rate, "s16", layout)
+        chunks += resampler.push(frame, number * 0.5)
+    chunks += resampler.flush()
+    assert sum(len(chunk.samples) for chunk in chunks) == pytest.approx(
+        len(layouts) * SAMPLE_RATE / 2, abs=40 * len(layouts)
+    )
+
+
+def test_sound_without_a_rate_is_damaged() -> None:
+    """It is no fault of ours, and nothing can be made of it."""
+    frame = _packed(tone(0.1, 16_000), 16_000, "s16", "stereo")
+    frame.sample_rate = 0
+    with pytest.raises(DamagedError):
+        list(MonoResampler().push(frame, 0.0))
+
+
+def test_an_empty_frame_is_no_error() -> None:
+    """Some files end with one."""
+    frame = av.AudioFrame(format="s16", layout="stereo", samples=0)
+    frame.sample_rate = 16_000
+    resampler = MonoResampler()
+    assert [*resampler.push(frame, 0.0), *resampler.flush()] == []
