@@ -164,11 +164,11 @@ def test_a_training_contacts_nobody(watched: Watched) -> None:
     "command",
     [
         ("run_live.py", "--help"),
-        ("-m", "training.evaluate", "--help"),
-        ("-m", "training.run", "--help"),
+        pytest.param(("-m", "training.evaluate", "--help"), marks=pytest.mark.slow),
+        pytest.param(("-m", "training.run", "--help"), marks=pytest.mark.slow),
         ("-m", "export.models", "--list"),
         ("-m", "export.bundle", "bundles/compact"),
-        ("-m", "benchmarks.live", "--help"),
+        pytest.param(("-m", "benchmarks.live", "--help"), marks=pytest.mark.slow),
     ],
     ids=" ".join,
 )

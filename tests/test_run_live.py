@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -302,6 +302,17 @@ async def test_an_interrupt_publishes_the_utterance_in_progress(tmp_path: Path) 
     assert 1 <= len(written) == len(printed)
 
 
+@contextlib.asynccontextmanager
+async def killed_at_last(process: asyncio.subprocess.Process) -> AsyncIterator[None]:
+    """Leave no process behind when a test fails or times out."""
+    try:
+        yield
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
 async def said_until(process: asyncio.subprocess.Process, part: str) -> str:
     """What the program says, up to a line with that part."""
     assert process.stderr is not None
@@ -344,9 +355,10 @@ async def test_a_signal_while_models_load_ends_the_run(
             preexec_fn=hear_signals,
             cwd=ROOT,
         )
-        await said_until(process, "loading the models")
-        process.send_signal(number)
-        out, err = await asyncio.wait_for(process.communicate(), 30)
+        async with killed_at_last(process):
+            await said_until(process, "loading the models")
+            process.send_signal(number)
+            out, err = await asyncio.wait_for(process.communicate(), 30)
         assert process.returncode == 128 + number
         assert err.decode().splitlines()[-1] == "ended before it had begun; nothing was recognised"
         assert (out, b"Traceback" in err) == (b"", False)
@@ -373,9 +385,10 @@ async def test_a_signal_leaves_nothing_about_people_on_the_broker(
             cwd=ROOT,
         )
         assert process.stdout is not None
-        first = await process.stdout.readline()
-        process.send_signal(number)
-        out, err = await asyncio.wait_for(process.communicate(), 60)
+        async with killed_at_last(process):
+            first = await process.stdout.readline()
+            process.send_signal(number)
+            out, err = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == 0, err.decode()
         assert len(path.read_text().splitlines()) == len((first + out).splitlines()) >= 1
         retained = await retained_at(url)

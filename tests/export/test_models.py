@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import pwd
 import re
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from wheel_double import tiny_model, write_wheel
@@ -202,3 +204,24 @@ def test_the_command_lists_the_registry(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(REGISTRY)
+
+
+@pytest.mark.parametrize("chosen", [None, "~/weights"])
+def test_a_user_without_a_home_is_told_what_to_set(
+    monkeypatch: pytest.MonkeyPatch, chosen: str | None
+) -> None:
+    """As in a container whose user is a bare number: no HOME, and no entry in the list of users."""
+
+    def unknown(uid: int) -> NoReturn:
+        raise KeyError(uid)
+
+    for name in ("HOME", "XDG_CACHE_HOME", "BEMERC_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    if chosen:
+        monkeypatch.setenv("BEMERC_CACHE", chosen)
+    with pytest.raises(UserError, match="set BEMERC_CACHE to a folder") as caught:
+        cache_folder()
+    assert "\n" not in str(caught.value)
+    monkeypatch.setenv("BEMERC_CACHE", "/weights")
+    assert cache_folder() == Path("/weights")

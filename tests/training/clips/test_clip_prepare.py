@@ -176,6 +176,7 @@ def test_a_surprise_ends_only_its_clip(tmp_path: Path, monkeypatch: pytest.Monke
     assert np.array_equal(clip.functionals, np.zeros((0, 88)))
 
 
+@pytest.mark.slow
 def test_what_the_check_leaves_out_is_left_out(tmp_path: Path) -> None:
     """A clip much longer than the corpus says shows something else; other times, another entry."""
     film = write_film(tmp_path / "film.mp4", 3.0)
@@ -195,6 +196,7 @@ def test_what_the_check_leaves_out_is_left_out(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_clip_that_crashed_is_tried_again_when_asked(tmp_path: Path) -> None:
     """Too little memory for many processes is no fault of the clip."""
     film = write_film(tmp_path / "film.mp4", 0.5)

@@ -316,6 +316,7 @@ def test_no_attempt_is_refused(attempts: int) -> None:
         Effort(attempts)
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_loses_and_doubles_nothing(path: Path) -> None:
     """Killed again and again, the runs together write every utterance exactly once."""
     count, runs, killed = 60, 10, 0
