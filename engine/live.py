@@ -334,9 +334,9 @@ class Engine:
                 self._recognized(seats[0], job, outcome)
         elif isinstance(job, Leave):
             for seat in seats:
+                seat.left.set()
                 del self._seats[job.key]
                 self._left(seat)
-                seat.left.set()
         elif outcome.error is not None:
             what = "pictures" if isinstance(job, Look) else "sound"
             self.vitals.failure("frame")
@@ -432,8 +432,12 @@ class Engine:
                 self._given_up.set()
             else:
                 logger.warning("recognition goes on after all")
-                self.vitals.recovered(PART)
-                self._given_up.clear()
+                self._goes_on()
+
+    def _goes_on(self) -> None:
+        """The compute works, whether or not it was given up."""
+        self.vitals.recovered(PART)
+        self._given_up.clear()
 
     def _restart(self, silent_seconds: float) -> None:
         hung = self._compute.in_progress
@@ -449,12 +453,14 @@ class Engine:
         assert self._make_worker is not None
         try:
             worker = await in_daemon_thread(self._make_worker)
+            restarted = self._compute.restart(worker, hung)
         except Exception as error:
             self.vitals.failure(PART)
-            logger.error("recognition cannot be started again now: %s", error or repr(error))
+            logger.error("recognition cannot be started again now: %s", str(error) or repr(error))
             return
-        if self._compute.restart(worker, hung):
+        if restarted:
             self.vitals.restart(PART)
+            self._goes_on()  # it was given up where making the worker took very long
         else:
             logger.warning("recognition goes on after all, and was not started again")
 
