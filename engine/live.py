@@ -203,7 +203,9 @@ class Engine:
         for delivery in late:
             delivery.cancel()
         await asyncio.gather(*watching, *self._deliveries, return_exceptions=True)
-        if error is None and not await asyncio.to_thread(self._compute.wait, CLOSE_SECONDS):
+        if error is not None or self._given_up.is_set():
+            return  # nobody waits for what will not end
+        if not await asyncio.to_thread(self._compute.wait, CLOSE_SECONDS):
             logger.warning("what is being computed does not end")
 
     @property

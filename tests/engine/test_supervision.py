@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Self
 
@@ -658,3 +659,19 @@ async def test_words_that_cannot_be_begun_end_nobody() -> None:
         await run.events(2)
         summary = await run.leave(anna)
     assert (summary.failure, summary.utterances) == (None, 2)
+
+
+async def test_a_run_that_was_given_up_ends_at_once(gate: threading.Event) -> None:
+    """One signal is enough: nobody waits for a thread that will not end."""
+    hangs = Rule(gate)
+    run = Run(Worker(hangs), None, Memory())
+    async with run:
+        anna = run.join(Room("anna"))
+        anna.say()
+        await until(hangs.begun.is_set)
+        run.clock.now += HUNG + 1
+        await until(lambda: "given up: compute" in run.vitals.problems())
+        began = time.monotonic()
+        summary = await run.leave(anna)
+    assert time.monotonic() - began < live.CLOSE_SECONDS / 2
+    assert (summary.failed, type(summary.failure)) == (1, UserError)
