@@ -28,6 +28,8 @@ SLOWER = 3.0
 times longer has hung then. Starting again would make it slower still."""
 MOST_SLOWER = 10.0
 """Times `HUNG_SECONDS` after which anything has hung."""
+NOT_LOOKED = "pictures not looked at"
+"""Why an utterance is worse than it could be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -360,13 +362,18 @@ class Compute:
 
 
 def _looked(worker: Worker, job: Recognize) -> Utterance:
-    """The utterance, once its last pictures were looked at; without them it still has a voice."""
+    """The utterance, once its last pictures were looked at; without them it still has a voice.
+
+    A try fails instead: its result would be given again, without the reason.
+    """
     try:
         if job.pictures:
             worker.see([(job.key, frame) for frame in job.pictures])
     except (Exception, SystemExit) as error:
+        if not job.final:
+            raise
         logger.warning("pictures not looked at: %s", str(error) or repr(error))
-        degraded = (*job.utterance.degraded, "pictures not looked at")
+        degraded = (*job.utterance.degraded, NOT_LOOKED)
         return replace(job.utterance, degraded=degraded)
     return job.utterance
 

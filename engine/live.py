@@ -21,7 +21,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from engine.compute import HUNG_SECONDS, PART, Compute, InProgress, Outcome
+from engine.compute import HUNG_SECONDS, NOT_LOOKED, PART, Compute, InProgress, Outcome
 from engine.daemon_thread import in_daemon_thread
 from engine.events import EmotionEvent
 from engine.giving_up import NotWanted
@@ -352,6 +352,8 @@ class Engine:
             seat.dropped += job.lost_utterances
             seat.ended_id = utterance.id
             spoken_at = seat.take_spoken_at(utterance.id)
+            if any(NOT_LOOKED in one.utterance.degraded for one in outcome.results):
+                self.vitals.failure("frame")
         old = not job.final and (seat.ended_id == utterance.id or (job.paused and seat.paused))
         for position, recognized in enumerate(outcome.results):
             if old and not recognized.final:

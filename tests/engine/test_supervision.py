@@ -23,7 +23,7 @@ from engine.model.outputs import Recognition
 from engine.schedule import Leave
 from engine.vitals import Vitals
 from engine.worker import Place, Worker
-from stream.cutter import UtteranceCutter
+from stream.cutter import UtteranceCutter, WorkPlan
 from stream.errors import UserError
 from stream.media import SAMPLE_RATE, AudioChunk, Utterance, VideoFrame
 
@@ -81,12 +81,15 @@ class Room:
 
     def __init__(self, participant: str, *, live: bool = True) -> None:
         self.participant, self.live = participant, live
-        self._items: asyncio.Queue[AudioChunk | None] = asyncio.Queue()
+        self._items: asyncio.Queue[AudioChunk | VideoFrame | None] = asyncio.Queue()
         self._now = 0.0
 
-    def say(self) -> None:
-        """A second of speech, and silence that ends the utterance."""
+    def say(self, *, seen: bool = False) -> None:
+        """A second of speech, of which there may be a picture, and silence that ends it."""
         for level in (0.0, 0.5, 0.0, 0.0):
+            if seen and level:
+                picture = VideoFrame(self._now + 0.5, np.zeros((1, 1, 3), np.uint8))
+                self._items.put_nowait(picture)
             self._items.put_nowait(AudioChunk(self._now, np.full(SAMPLE_RATE, level, np.float32)))
             self._now += 1.0
 
@@ -135,7 +138,8 @@ class Run:
 
     def join(self, room: Room) -> Room:
         """Somebody takes part."""
-        cutter = UtteranceCutter(loud, participant=room.participant)
+        ahead = WorkPlan(1.0, 0.5) if room.has_video else None
+        cutter = UtteranceCutter(loud, participant=room.participant, ahead=ahead)
         part = self.engine.attend(room, cutter, build=build, dialogue="d")
         self.parts[room.participant] = asyncio.create_task(part)
         return room
@@ -612,16 +616,15 @@ async def test_pictures_that_cannot_be_looked_at_cost_no_utterance() -> None:
         def see(self, pictures: Sequence[tuple[str, VideoFrame]]) -> None:
             raise ValueError("no such picture")
 
-    outcomes = list[Outcome]()
-    compute = Compute(Blind(Rule()), outcomes.append, Clock())
-    compute.join(Place("k", "d"), lossless=True)
-    compute.put("k", VideoFrame(0.5, np.zeros((1, 1, 3), np.uint8)))
-    compute.put("k", Utterance("u", "p", 0.0, 1.0))
-    await until(lambda: outcomes)
-    compute.close()
-    (outcome,) = outcomes
-    assert outcome.error is None
-    assert outcome.results[0].utterance.degraded == ("pictures not looked at",)
+    async with Run(Blind(Rule()), None, Memory()) as run:
+        anna = Room("anna", live=False)
+        anna.has_video = True
+        run.join(anna).say(seen=True)
+        await run.events(1)
+        summary = await run.leave(anna)
+    assert (summary.utterances, summary.failed) == (1, 0)
+    assert "pictures not looked at" in run.memory.events[0].degraded
+    assert run.vitals.failures() == {"frame": 1}
 
 
 async def test_a_departure_that_fails_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
