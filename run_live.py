@@ -133,7 +133,7 @@ async def serve(options: cli.ServeOptions, signals: Signals) -> int:
     from engine import assembly
     from engine.daemon_thread import in_daemon_thread
     from engine.live import Engine
-    from engine.report import undelivered
+    from engine.report import Served, undelivered
     from engine.sinks import ConsoleSink
     from engine.web import WhipServer
     from engine.web.access import check_access
@@ -142,6 +142,7 @@ async def serve(options: cli.ServeOptions, signals: Signals) -> int:
     from stream.sources import Source
 
     run, new_id, dialogues = options.run, uuid7_factory(), dict[str, tuple[str, int]]()
+    served = Served()
     async with contextlib.AsyncExitStack() as stack:
         token = assembly.read_token(options.token_file)
         check_access(options.host, token)
@@ -169,12 +170,15 @@ async def serve(options: cli.ServeOptions, signals: Signals) -> int:
                     cutter = await in_daemon_thread(
                         lambda: assembly.new_cutter(source, resolve, spec)
                     )
-                    await engine.attend(
+                    summary = await engine.attend(
                         source,
                         cutter,
                         build=assembly.event_builder(run.node, room, model, dialogue),
                         dialogue=dialogue,
                     )
+                    served.add(summary)
+                    if summary.failure is not None:
+                        say(f"{source.participant} in {room}: {summary.failure!s}")
                 finally:
                     dialogue, here = dialogues.pop(room)
                     if here > 1:
@@ -198,7 +202,7 @@ async def serve(options: cli.ServeOptions, signals: Signals) -> int:
         signals.running()
         say(f"publish to {server.url}/whip/ROOM; Ctrl-C ends it")
         await signals.told.wait()
-    for line in undelivered(engine.undelivered):
+    for line in (*served.lines(), *undelivered(engine.undelivered)):
         say(line)
     return int(bool(engine.undelivered))
 

@@ -7,7 +7,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.giving_up import NotWanted
 from engine.memory import GIVE_BACK_SECONDS, give_back
@@ -28,6 +28,8 @@ SLOWER = 3.0
 times longer has hung then. Starting again would make it slower still."""
 MOST_SLOWER = 10.0
 """Times `HUNG_SECONDS` after which anything has hung."""
+NOT_LOOKED = "pictures not looked at"
+"""Why an utterance is worse than it could be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,14 +123,15 @@ class Compute:
             self._changed.notify()
 
     def abandon(self, key: Key) -> int:
-        """Let somebody go at once, whatever waits of them: the thread does nothing any more.
+        """Drop what waits of somebody who leaves: the thread does nothing any more.
+
+        Should it go on after all, it forgets them first.
 
         Returns:
             How many of their utterances are lost.
         """
         with self._changed:
-            lost, doing = self._schedule.discard(key), self._in_progress
-            self._places.pop(key, None)
+            lost, doing = self._schedule.abandon(key), self._in_progress
         job = doing.job if doing is not None else None
         return lost + (isinstance(job, Recognize) and job.final and job.key == key)
 
@@ -171,6 +174,10 @@ class Compute:
 
         Returns:
             False where that has ended meanwhile: nothing is restarted, and the worker is closed.
+
+        Raises:
+            RuntimeError: No thread can be started now. What had hung has failed, and the watchdog
+                sees what was not started as something that hangs.
         """
         with self._changed:
             if self._closed or self._in_progress is not hung:
@@ -184,10 +191,12 @@ class Compute:
                 self._places.pop(hung.job.key, None)
             dialogues = {place.dialogue for place in self._places.values()}
         _take_over(worker, old, dialogues)
-        if hung.job is not None:
-            error = TimeoutError("it did not end and was given up")
-            self._done(Outcome(hung.job, (), error, hung.began, self._clock() - hung.began))
-        self._start()
+        try:
+            self._start()
+        finally:
+            if hung.job is not None:
+                error = TimeoutError("it did not end and was given up")
+                self._done(Outcome(hung.job, (), error, hung.began, self._clock() - hung.began))
         return True
 
     def close(self) -> None:
@@ -208,7 +217,16 @@ class Compute:
         return not self._thread.is_alive()
 
     def _listen(self, key: Key, item: Work | Utterance) -> None:
-        """Words do not wait: they are recognised on a thread of their own."""
+        """Words do not wait: they are recognised on a thread of their own.
+
+        Where they cannot be begun now, they are when they are asked for.
+        """
+        try:
+            self._begin_words(key, item)
+        except Exception as error:
+            logger.warning("words are not begun ahead: %s", str(error) or repr(error))
+
+    def _begin_words(self, key: Key, item: Work | Utterance) -> None:
         if isinstance(item, SoFar) and item.paused:
             self._tried[key] = item.utterance
             self._worker.listen(item.utterance)
@@ -220,18 +238,32 @@ class Compute:
 
     def _start(self) -> None:
         arguments = self._worker, self._generation
-        self._thread = threading.Thread(
-            target=self._run, args=arguments, name="compute", daemon=True
-        )
-        self._thread.start()
+        thread = threading.Thread(target=self._run, args=arguments, name="compute", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._broke_off(self._generation)
+            raise
+        self._thread = thread
 
     def _run(self, worker: Worker, generation: int) -> None:
-        while (job := self._next(generation)) is not None:
-            outcome = self._outcome(worker, job)
-            if not self._finish(generation, outcome):
-                break
-            self._make_room(worker, generation, job)
+        try:
+            while (job := self._next(generation)) is not None:
+                outcome = self._outcome(worker, job)
+                if not self._finish(generation, outcome):
+                    break
+                self._make_room(worker, generation, job)
+        except BaseException:  # nobody looks at how a thread ended
+            logger.exception("the compute thread broke off")
+            self._broke_off(generation)
+            return  # words go on with this worker until there is another
         _close(worker)
+
+    def _broke_off(self, generation: int) -> None:
+        """Let the watchdog see a thread that is not there as one that hangs."""
+        with self._changed:
+            if generation == self._generation and self._in_progress is None:
+                self._begin(None)
 
     def _outcome(self, worker: Worker, job: Job) -> Outcome:
         """Do a job."""
@@ -290,10 +322,8 @@ class Compute:
         elif isinstance(job, Listen):
             worker.hear(job.key, job.window)
         elif isinstance(job, Recognize):
-            if job.pictures:
-                worker.see([(job.key, frame) for frame in job.pictures])
             place, check = self._places[job.key], functools.partial(self._check, job)
-            yield from worker.turns(place, job.utterance, final=job.final, check=check)
+            yield from worker.turns(place, _looked(worker, job), final=job.final, check=check)
         else:
             self._forget(worker, job.key)
 
@@ -323,12 +353,29 @@ class Compute:
             self._begin(None)
         try:
             worker.settle(place.dialogue)
-        except Exception as error:
-            logger.warning("the dialogue could not be read ahead: %s", error)
+        except (Exception, SystemExit) as error:
+            logger.warning("the dialogue could not be read ahead: %s", str(error) or repr(error))
         if self._clock() - self._gave_back >= GIVE_BACK_SECONDS:
             give_back()
             self._gave_back = self._clock()
         self._end(generation)
+
+
+def _looked(worker: Worker, job: Recognize) -> Utterance:
+    """The utterance, once its last pictures were looked at; without them it still has a voice.
+
+    A try fails instead: its result would be given again, without the reason.
+    """
+    try:
+        if job.pictures:
+            worker.see([(job.key, frame) for frame in job.pictures])
+    except (Exception, SystemExit) as error:
+        if not job.final:
+            raise
+        logger.warning("pictures not looked at: %s", str(error) or repr(error))
+        degraded = (*job.utterance.degraded, NOT_LOOKED)
+        return replace(job.utterance, degraded=degraded)
+    return job.utterance
 
 
 def _take_over(worker: Worker, old: Worker, dialogues: Collection[str]) -> None:

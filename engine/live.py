@@ -21,7 +21,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from engine.compute import HUNG_SECONDS, PART, Compute, InProgress, Outcome
+from engine.compute import HUNG_SECONDS, NOT_LOOKED, PART, Compute, InProgress, Outcome
 from engine.daemon_thread import in_daemon_thread
 from engine.events import EmotionEvent
 from engine.giving_up import NotWanted
@@ -203,7 +203,9 @@ class Engine:
         for delivery in late:
             delivery.cancel()
         await asyncio.gather(*watching, *self._deliveries, return_exceptions=True)
-        if error is None and not await asyncio.to_thread(self._compute.wait, CLOSE_SECONDS):
+        if error is not None or self._given_up.is_set():
+            return  # nobody waits for what will not end
+        if not await asyncio.to_thread(self._compute.wait, CLOSE_SECONDS):
             logger.warning("what is being computed does not end")
 
     @property
@@ -334,9 +336,9 @@ class Engine:
                 self._recognized(seats[0], job, outcome)
         elif isinstance(job, Leave):
             for seat in seats:
+                seat.left.set()
                 del self._seats[job.key]
                 self._left(seat)
-                seat.left.set()
         elif outcome.error is not None:
             what = "pictures" if isinstance(job, Look) else "sound"
             self.vitals.failure("frame")
@@ -350,6 +352,8 @@ class Engine:
             seat.dropped += job.lost_utterances
             seat.ended_id = utterance.id
             spoken_at = seat.take_spoken_at(utterance.id)
+            if any(NOT_LOOKED in one.utterance.degraded for one in outcome.results):
+                self.vitals.failure("frame")
         old = not job.final and (seat.ended_id == utterance.id or (job.paused and seat.paused))
         for position, recognized in enumerate(outcome.results):
             if old and not recognized.final:
@@ -432,8 +436,12 @@ class Engine:
                 self._given_up.set()
             else:
                 logger.warning("recognition goes on after all")
-                self.vitals.recovered(PART)
-                self._given_up.clear()
+                self._goes_on()
+
+    def _goes_on(self) -> None:
+        """The compute works, whether or not it was given up."""
+        self.vitals.recovered(PART)
+        self._given_up.clear()
 
     def _restart(self, silent_seconds: float) -> None:
         hung = self._compute.in_progress
@@ -449,12 +457,14 @@ class Engine:
         assert self._make_worker is not None
         try:
             worker = await in_daemon_thread(self._make_worker)
+            restarted = self._compute.restart(worker, hung)
         except Exception as error:
             self.vitals.failure(PART)
-            logger.error("recognition cannot be started again now: %s", error or repr(error))
+            logger.error("recognition cannot be started again now: %s", str(error) or repr(error))
             return
-        if self._compute.restart(worker, hung):
+        if restarted:
             self.vitals.restart(PART)
+            self._goes_on()  # it was given up where making the worker took very long
         else:
             logger.warning("recognition goes on after all, and was not started again")
 

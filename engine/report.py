@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from engine.live import RunSummary
 
@@ -39,6 +40,41 @@ def report(
     ]
     lines += [f"{_count(n, noun)} {what}" for n, noun, what in losses if n]
     return lines + undelivered(summary.undelivered)
+
+
+@dataclass
+class Served:
+    """How the parts of all who came and went went, added up."""
+
+    participants: int = 0
+    """Those who have left."""
+    broken: int = 0
+    """Those whose part ended because something failed."""
+    utterances: int = 0
+    """Events of utterances that ended."""
+    failed: int = 0
+    """Utterances that could not be recognised."""
+    dropped: int = 0
+    """Utterances given up because recognition was slower than their sources."""
+
+    def add(self, summary: RunSummary) -> None:
+        """Add the part of somebody who has left."""
+        self.participants += 1
+        self.broken += summary.failure is not None
+        self.utterances += summary.utterances
+        self.failed += summary.failed
+        self.dropped += summary.dropped
+
+    def lines(self) -> list[str]:
+        """The lines to print at the end."""
+        losses = [
+            (self.broken, "participant", "ended because something failed"),
+            (self.failed, "utterance", "could not be recognised"),
+            (self.dropped, "utterance", "dropped: recognition is slower than the sources"),
+        ]
+        came = _count(self.participants, "participant")
+        lines = [f"{_count(self.utterances, 'utterance')} of {came}"]
+        return lines + [f"{_count(n, noun)} {what}" for n, noun, what in losses if n]
 
 
 def undelivered(lost: Mapping[str, int]) -> list[str]:

@@ -13,6 +13,7 @@ In this order:
 Nothing of one kind waits for ever behind another kind: a live participant has at most
 `MAX_UTTERANCES` ended utterances and one that may have ended, and makes them no faster than they
 speak. Where all of them together are more than the thread can do, the oldest are dropped.
+Pictures and windows make way for an utterance that is about to end, but for a second at most.
 
 When a live participant's pictures come faster than they are looked at, the oldest go; so do
 ended utterances, later. A window of sound that goes is no loss: it is computed at the end.
@@ -44,7 +45,9 @@ PATIENCE = 0.2
 """... unless one has waited for so many seconds."""
 CLEAR = 0.12
 """Seconds before and after the time at which an utterance is expected to end, in which no other
-work is begun: four pictures take as long, and the result may wait for none of them."""
+work is begun: four pictures take as long, and the result may wait for none of them ..."""
+OVERDUE = 1.0
+"""... unless some has waited for so many seconds: in a full room an end is always near."""
 NEWS_DELAY = 0.5
 """Seconds that news of an utterance lets other work go first."""
 
@@ -132,14 +135,17 @@ class Schedule:
         """Somebody leaves, after their utterances that have ended are recognised."""
         self._seats[key].leaving = True
 
-    def discard(self, key: Key) -> int:
-        """Drop somebody with all that waits of them.
+    def abandon(self, key: Key) -> int:
+        """Drop all that waits of somebody, who then leaves at the next opportunity.
 
         Returns:
             How many of their utterances had ended and are now lost.
         """
-        seat = self._seats.pop(key, None)
-        return len(seat.ended) if seat else 0
+        seat = self._seats.get(key)
+        if seat is None:
+            return 0
+        self._seats[key] = _Seat(seat.lossless, leaving=True)
+        return len(seat.ended)
 
     def put(self, key: Key, item: Work | Utterance, now: float) -> None:
         """Let work wait.
@@ -244,9 +250,11 @@ class Schedule:
     def _take_piece(self, now: float) -> Job | None:
         """Pictures, a window of sound or news, first come first served.
 
-        Nothing is begun when an utterance is about to end: its result is there.
+        Nothing is begun when an utterance is about to end, unless some is overdue.
         """
-        if any(abs(seat.due - now) <= CLEAR for seat in self._seats.values()):
+        since = self.waiting_since()
+        overdue = since is not None and now - since >= OVERDUE
+        if not overdue and any(abs(seat.due - now) <= CLEAR for seat in self._seats.values()):
             return None
         waiting: list[tuple[float, int, Key]] = []
         enough = self.depth("frames") >= WORTHWHILE
@@ -268,7 +276,7 @@ class Schedule:
     def _take_leave(self) -> Leave | None:
         for key, seat in self._seats.items():
             if seat.leaving and not seat.ended:
-                self.discard(key)
+                del self._seats[key]
                 return Leave(key)
         return None
 

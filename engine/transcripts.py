@@ -128,8 +128,9 @@ class Transcripts:
             text = self._transcribe(utterance, check) or None
         except NotWanted:
             logger.debug("utterance at %.1f s goes on", utterance.start)
-        except Exception as error:
-            logger.warning("utterance at %.1f s has no transcript: %s", utterance.start, error)
+        except (Exception, SystemExit) as error:  # no library may end the program from here
+            reason = str(error) or repr(error)
+            logger.warning("utterance at %.1f s has no transcript: %s", utterance.start, reason)
             failed = True
         return Transcript(text, 1000 * (self._clock() - began), failed)
 

@@ -88,6 +88,7 @@ class Vitals:
         self._seen: dict[str, float] = {}
         self._unfinished_since: float | None = None
         self._given_up: set[str] = set()
+        self._failed = Tally[str]()
         self._depths: dict[str, Callable[[], float]] = {}
         self._registry = CollectorRegistry()
         self._count_work()
@@ -240,6 +241,8 @@ class Vitals:
     def failure(self, what: str) -> None:
         """Something of `FAILURES` failed and was passed over."""
         _child(self._failures, what).inc()
+        with self._lock:
+            self._failed[_label(what, FAILURES)] += 1
 
     def restart(self, part: str) -> None:
         """A part of `PARTS` was started again."""
@@ -285,6 +288,11 @@ class Vitals:
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format, see `CONTENT_TYPE`."""
         return generate_latest(_WithoutCreated(self._registry))
+
+    def failures(self) -> dict[str, int]:
+        """How often something of `FAILURES` failed so far, by what it was; no problem by itself."""
+        with self._lock:
+            return dict(sorted(self._failed.items()))
 
     def problems(self) -> list[str]:
         """What is wrong, a sentence each; empty while the run is healthy.

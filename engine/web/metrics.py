@@ -32,11 +32,13 @@ def metrics_routes(vitals: Vitals) -> list[web.RouteDef]:
         )
 
     async def health(_: web.Request) -> web.Response:
-        problems = vitals.problems()
+        problems, failures = vitals.problems(), vitals.failures()
+        answer: dict[str, object] = {"status": "unhealthy" if problems else "ok"}
         if problems:
-            answer = {"status": "unhealthy", "problems": problems}
-            return web.json_response(answer, status=503, headers=_FRESH)
-        return web.json_response({"status": "ok"}, headers=_FRESH)
+            answer["problems"] = problems
+        if failures:
+            answer["failures"] = failures
+        return web.json_response(answer, status=503 if problems else 200, headers=_FRESH)
 
     return [web.get("/metrics", metrics), web.get("/health", health)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.live import RunSummary
-from engine.report import peak_memory, report
+from engine.report import Served, peak_memory, report
 
 
 def test_a_run_without_losses() -> None:
@@ -40,3 +40,17 @@ def test_a_run_without_speech() -> None:
 def test_peak_memory_is_in_bytes() -> None:
     """A Python process takes megabytes, not kilobytes."""
     assert 5_000_000 < peak_memory() < 100_000_000_000
+
+
+def test_the_parts_of_many_are_added_up() -> None:
+    """A part that failed ends itself only, and is told in the end."""
+    served = Served()
+    served.add(RunSummary(3, 0, 0, {}, 20.0, 5.0, 103.5))
+    assert served.lines() == ["3 utterances of 1 participant"]
+    served.add(RunSummary(4, 2, 1, {}, 20.0, 5.0, None, OSError("gone")))
+    assert served.lines() == [
+        "7 utterances of 2 participants",
+        "1 participant ended because something failed",
+        "2 utterances could not be recognised",
+        "1 utterance dropped: recognition is slower than the sources",
+    ]

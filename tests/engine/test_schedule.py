@@ -301,3 +301,18 @@ def test_an_end_that_does_not_come_holds_nothing_up() -> None:
     line.put("b", window(), 0.5)
     assert line.take(0.5) is None
     assert isinstance(line.take(0.41 + CLEAR), Listen)
+
+
+def test_ends_that_are_always_near_keep_nobody_from_being_seen() -> None:
+    """In a full room somebody is always about to end; listeners are looked at too."""
+    waiting = schedule("listener", *(f"speaker-{number}" for number in range(10)))
+    seen, lost = 0, 0
+    for step in range(1, 1000):
+        now = step / 15
+        waiting.put("listener", frame(now), now)
+        waiting.put(f"speaker-{step % 10}", so_far(paused=True, ends_in=CLEAR / 2), now)
+        while (job := waiting.take(now)) is not None:
+            seen += len(job.pictures) if isinstance(job, Look) else 0
+        lost = waiting.dropped["frames"]
+    assert lost == 0
+    assert seen >= 999 - MAX_PICTURES

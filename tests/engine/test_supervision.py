@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ from engine.model.outputs import Recognition
 from engine.schedule import Leave
 from engine.vitals import Vitals
 from engine.worker import Place, Worker
-from stream.cutter import UtteranceCutter
+from stream.cutter import UtteranceCutter, WorkPlan
 from stream.errors import UserError
 from stream.media import SAMPLE_RATE, AudioChunk, Utterance, VideoFrame
 
@@ -80,12 +81,15 @@ class Room:
 
     def __init__(self, participant: str, *, live: bool = True) -> None:
         self.participant, self.live = participant, live
-        self._items: asyncio.Queue[AudioChunk | None] = asyncio.Queue()
+        self._items: asyncio.Queue[AudioChunk | VideoFrame | None] = asyncio.Queue()
         self._now = 0.0
 
-    def say(self) -> None:
-        """A second of speech, and silence that ends the utterance."""
+    def say(self, *, seen: bool = False) -> None:
+        """A second of speech, of which there may be a picture, and silence that ends it."""
         for level in (0.0, 0.5, 0.0, 0.0):
+            if seen and level:
+                picture = VideoFrame(self._now + 0.5, np.zeros((1, 1, 3), np.uint8))
+                self._items.put_nowait(picture)
             self._items.put_nowait(AudioChunk(self._now, np.full(SAMPLE_RATE, level, np.float32)))
             self._now += 1.0
 
@@ -134,7 +138,8 @@ class Run:
 
     def join(self, room: Room) -> Room:
         """Somebody takes part."""
-        cutter = UtteranceCutter(loud, participant=room.participant)
+        ahead = WorkPlan(1.0, 0.5) if room.has_video else None
+        cutter = UtteranceCutter(loud, participant=room.participant, ahead=ahead)
         part = self.engine.attend(room, cutter, build=build, dialogue="d")
         self.parts[room.participant] = asyncio.create_task(part)
         return room
@@ -450,3 +455,226 @@ async def test_when_dropped_utterances_ended_is_forgotten() -> None:
             assert seat.take_spoken_at(f"u{number}") == number
             assert not seat.spoken_at
     assert seat.take_spoken_at("unknown") is None
+
+
+async def test_a_worker_that_comes_after_the_giving_up_is_recovery(gate: threading.Event) -> None:
+    """Loading it took longer than all the patience there was; then everything is well again."""
+    loading, loaded = threading.Event(), threading.Event()
+
+    def make() -> Worker:
+        loading.set()
+        assert loaded.wait(PATIENCE)
+        return Worker(Rule())
+
+    hangs = Rule(gate)
+    async with Run(Worker(hangs), make, Memory()) as run:
+        anna = run.join(Room("anna"))
+        anna.say()
+        await until(hangs.begun.is_set)
+        for _ in range(live.MAX_RESTARTS + 1):
+            run.clock.now += HUNG + 1
+            await run.look()
+        assert loading.is_set()
+        assert "given up: compute" in run.vitals.problems()
+        loaded.set()
+        await until(lambda: run.restarts == 1)
+        await until(lambda: "given up: compute" not in run.vitals.problems())
+        anna.say()
+        await run.events(1)
+        summary = await run.leave(anna)
+    assert (summary.failure, summary.utterances, summary.failed) == (None, 1, 1)
+
+
+async def test_who_was_abandoned_is_let_go_when_the_compute_recovers(
+    gate: threading.Event,
+) -> None:
+    """What was kept of them, and of a dialogue that nobody is in, is freed after all."""
+    hangs = Rule(gate)
+    worker = Worker(hangs)
+    async with Run(worker, None, Memory()) as run:
+        anna = run.join(Room("anna"))
+        anna.say()
+        anna.say()
+        await until(hangs.begun.is_set)
+        run.clock.now += HUNG + 1
+        await until(lambda: "given up: compute" in run.vitals.problems())
+        summary = await run.leave(anna)
+        assert (summary.utterances, summary.failed) == (0, 2)
+        gate.set()
+        await until(lambda: hangs.forgotten == ["d"])
+        compute = run.engine._compute
+        kept = worker._dialogues, compute._places, compute._schedule._seats
+        assert [len(one) for one in kept] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("where", ["settle", "take"])
+async def test_a_compute_thread_that_breaks_off_is_not_dead_in_silence(
+    where: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A library that exits between two utterances costs nothing; a thread that ends is replaced."""
+
+    class Exits(Rule):
+        """Tries to end the program between two utterances."""
+
+        def settle(self, history: Sequence[Turn], dialogue: str = "") -> list[Turn]:
+            if where == "settle":
+                raise SystemExit(3)
+            return list(history)
+
+    async with Run(Worker(Exits()), lambda: Worker(Rule()), Memory()) as run:
+        anna = run.join(Room("anna"))
+        anna.say()
+        await run.events(1)
+        schedule = run.engine._compute._schedule
+        take, broken = schedule.take, list[None]()
+
+        def short_of_memory(now: float) -> Any:
+            if where == "take" and not broken:
+                broken.append(None)
+                raise MemoryError
+            return take(now)
+
+        monkeypatch.setattr(schedule, "take", short_of_memory)
+        if where == "take":
+            await until(lambda: "broke off" in caplog.text)
+            run.clock.now += HUNG + 1
+            await until(lambda: run.restarts == 1)
+        anna.say()
+        await run.events(2)
+        summary = await run.leave(anna)
+    assert (summary.utterances, summary.failed) == (2, 0)
+    assert run.restarts == (where == "take")
+
+
+async def test_a_thread_that_cannot_be_started_is_tried_again(
+    gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The utterance that hung has failed once, and the next verdict has a thread."""
+    hangs, tries = Rule(gate), list[None]()
+    async with Run(Worker(hangs), lambda: Worker(Rule()), Memory()) as run:
+        anna = run.join(Room("anna"))
+        anna.say()
+        await until(hangs.begun.is_set)
+        start = threading.Thread.start
+
+        def refuse_first(thread: threading.Thread) -> None:
+            if thread.name == "compute":
+                tries.append(None)
+                if len(tries) == 1:
+                    raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", refuse_first)
+        run.clock.now += HUNG + 1
+        await until(lambda: run.counted('bemerc_failures_total{what="compute"}') == 1)
+        run.clock.now += HUNG + 1
+        await until(lambda: run.restarts == 1)
+        anna.say()
+        await run.events(1)
+        summary = await run.leave(anna)
+    assert (summary.utterances, summary.failed, len(tries)) == (1, 1, 2)
+
+
+async def test_transcription_that_hangs_is_seen(gate: threading.Event) -> None:
+    """Words have a thread of their own; an utterance that waits for them hangs with it."""
+    hearing = threading.Event()
+
+    class Reads(Rule):
+        """Asks for the words."""
+
+        def recognize(self, *arguments: Any, **named: Any) -> Recognition:
+            arguments[4]()
+            return super().recognize(*arguments, **named)
+
+    def transcribe(*_: Any) -> str:
+        hearing.set()
+        assert gate.wait(PATIENCE)
+        return "words"
+
+    old = Worker(Reads(), transcribe)
+    async with Run(old, lambda: Worker(Reads(), lambda *_: "words"), Memory()) as run:
+        anna = run.join(Room("anna"))
+        anna.say()
+        await until(hearing.is_set)
+        await until(lambda: run.engine._compute.in_progress)
+        run.clock.now += HUNG + 1
+        await until(lambda: run.restarts == 1)
+        anna.say()
+        await run.events(1)
+        summary = await run.leave(anna)
+        assert (summary.utterances, summary.failed) == (1, 1)
+    with pytest.raises(RuntimeError, match="shutdown"):
+        old.listen(Utterance("u", "anna", 0.0, 1.0))
+
+
+async def test_pictures_that_cannot_be_looked_at_cost_no_utterance() -> None:
+    """Without its face an utterance still has a voice, and says why it is worse."""
+
+    class Blind(Worker):
+        """Cannot see."""
+
+        def see(self, pictures: Sequence[tuple[str, VideoFrame]]) -> None:
+            raise ValueError("no such picture")
+
+    async with Run(Blind(Rule()), None, Memory()) as run:
+        anna = Room("anna", live=False)
+        anna.has_video = True
+        run.join(anna).say(seen=True)
+        await run.events(1)
+        summary = await run.leave(anna)
+    assert (summary.utterances, summary.failed) == (1, 0)
+    assert "pictures not looked at" in run.memory.events[0].degraded
+    assert run.vitals.failures() == {"frame": 1}
+
+
+async def test_a_departure_that_fails_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who leaves is let go, though telling of it broke."""
+    async with Run(Worker(Rule()), None, Memory()) as run:
+        anna = run.join(Room("anna"))
+        anna.say()
+        await run.events(1)
+        loop, told = asyncio.get_running_loop(), list[Any]()
+        loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+
+        def fail(_: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(run.engine, "_left", fail)
+        summary = await run.leave(anna)
+        loop.set_exception_handler(None)
+    assert summary.utterances == 1
+    assert isinstance(told[0], MemoryError)
+
+
+async def test_words_that_cannot_be_begun_end_nobody() -> None:
+    """Where no thread can be started for them just then, the utterance comes all the same."""
+
+    class Deaf(Worker):
+        """Begins no words ahead."""
+
+        def listen(self, utterance: Utterance) -> None:
+            raise RuntimeError("can't start new thread")
+
+    async with Run(Deaf(Rule()), None, Memory()) as run:
+        anna = run.join(Room("anna"))
+        anna.say()
+        anna.say()
+        await run.events(2)
+        summary = await run.leave(anna)
+    assert (summary.failure, summary.utterances) == (None, 2)
+
+
+async def test_a_run_that_was_given_up_ends_at_once(gate: threading.Event) -> None:
+    """One signal is enough: nobody waits for a thread that will not end."""
+    hangs = Rule(gate)
+    run = Run(Worker(hangs), None, Memory())
+    async with run:
+        anna = run.join(Room("anna"))
+        anna.say()
+        await until(hangs.begun.is_set)
+        run.clock.now += HUNG + 1
+        await until(lambda: "given up: compute" in run.vitals.problems())
+        began = time.monotonic()
+        summary = await run.leave(anna)
+    assert time.monotonic() - began < live.CLOSE_SECONDS / 2
+    assert (summary.failed, type(summary.failure)) == (1, UserError)

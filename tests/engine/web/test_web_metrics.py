@@ -65,6 +65,10 @@ async def test_health_says_what_is_wrong(vitals: Vitals, client: aiohttp.ClientS
         assert response.status == 200
         assert response.headers["Cache-Control"] == "no-store"
         assert await response.json() == {"status": "ok"}
+    vitals.failure("utterance")
+    async with client.get("/health") as response:
+        assert response.status == 200
+        assert await response.json() == {"status": "ok", "failures": {"utterance": 1}}
 
 
 async def test_nobody_is_named(vitals: Vitals, client: aiohttp.ClientSession) -> None:
