@@ -89,7 +89,7 @@ class BehaviourReader:
         Raises:
             UserError: If a file is missing or is another network.
         """
-        self._detector = FaceDetector(detector)
+        self._detector = FaceDetector(detector, face_landmarks)
         self._face = FaceLandmarker(face_landmarks)
         self._pose = None if pose is None else PoseLandmarker(pose)
 
