@@ -3,7 +3,9 @@
 `neutral` and `tolerance` stand in until a person's own baseline is known. For faces they
 are the median, and three robust standard deviations (1.4826 times the median absolute
 deviation), over 573 near-frontal faces of FER2013's training part that annotators of
-FERPlus found neutral (more than 70 % of the votes); of angles, 0 by definition. `minimum`
+FERPlus found neutral (more than 70 % of the votes); of angles, 0 by definition. Of inner
+brows, eyes and pitch it is two and a half of them, the moderate choice of Leys et al. (2013):
+with three, raised inner brows, wide eyes and a head that is down were missed. `minimum`
 is one such deviation, about, below which a departure is not told from noise however
 still a person usually is.
 """
@@ -36,9 +38,9 @@ class Measure:
 MEASURES = {
     # Interocular distances (engine.behaviour.face_measures).
     "brow_height": Measure(0.030, 0.212, 0.090),  # of the brows over the eyes: AU1+2, AU4
-    "brow_slant": Measure(0.020, 0.001, 0.040),  # inner ends over outer ends: AU1
+    "brow_slant": Measure(0.020, 0.001, 0.033),  # inner ends over outer ends: AU1
     "brow_gap": Measure(0.020, 0.302, 0.051),  # between the inner ends: AU4
-    "eye_opening": Measure(0.060, 0.324, 0.132),  # eye aspect ratio, no unit: AU5, AU6/7, AU43
+    "eye_opening": Measure(0.060, 0.324, 0.110),  # eye aspect ratio, no unit: AU5, AU6/7, AU43
     "corner_lift": Measure(0.020, -0.011, 0.042),  # of the mouth's corners over its middle: AU12
     "corner_slant": Measure(0.020, 0.002, 0.033),  # left corner over the right one
     "mouth_width": Measure(0.050, 0.562, 0.162),  # AU18, AU20
@@ -50,7 +52,7 @@ MEASURES = {
     "gaze_y": Measure(0.050, 0.064, 0.075),  # up
     # Degrees (engine.behaviour.head).
     "head_yaw": Measure(10.0, 0.0, 21.0),  # to the person's own left
-    "head_pitch": Measure(10.0, 0.0, 26.0),  # up
+    "head_pitch": Measure(10.0, 0.0, 22.0),  # up
     "head_roll": Measure(7.0, 0.0, 15.0),  # to the person's own left
     # Degrees (engine.behaviour.body_measures).
     "shoulder_slope": Measure(5.0, 0.0, 10.0),  # left shoulder lower
