@@ -57,7 +57,7 @@ class MainFace:
         self._seen: dict[int, float] = {}
         self._main: int | None = None
         self._time = -math.inf
-        self._shot = 0
+        self._shot: int = 0
 
     def _fade(self, time: float) -> None:
         """Let weights fade, and forget whom the follower has forgotten."""

@@ -108,7 +108,7 @@ class FacePresence:
     def _look(self, wide: Image, turn: int) -> float:
         """The logit of the presence in a wide crop turned by some degrees."""
         middle = (_WIDE - 1) / 2
-        matrix = cv2.getRotationMatrix2D((middle, middle), turn, 1)
+        matrix = np.asarray(cv2.getRotationMatrix2D((middle, middle), turn, 1), np.float64)
         matrix[:, 2] -= (_WIDE - SIDE) / 2
         turned: Any = cv2.warpAffine(wide, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
         self._network.set_tensor(self._input, turned[None].astype(np.float32) / 255)

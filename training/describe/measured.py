@@ -14,7 +14,7 @@ from engine.behaviour import BehaviourReader, Observer
 from engine.behaviour.measures import MEASURES
 from engine.behaviour.rules import RULES, VERSION
 from export.models import resolve
-from training.describe.description import Description
+from training.describe.description import PARTS, Description
 from training.describe.teacher import Failure, Request
 
 NO_FACE = "no face is seen"
@@ -83,5 +83,5 @@ class MeasuredTeacher:
             self._dialogue = dialogue
             self._observer = Observer(self._reader)
         seen = self._observer(request.speaker, request.frames)
-        description = Description(**seen.untimed)
+        description = Description(*(seen.untimed.get(part, "") for part in PARTS))
         return description if description.text() else Failure(NO_FACE, final=True)
