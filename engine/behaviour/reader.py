@@ -67,7 +67,7 @@ class Behaviour:
     """In the order of the sentences."""
     measures: Mapping[str, Series] = field(default_factory=dict)
     """The numbers, by the names of `engine.behaviour.measures.MEASURES` and of the hands."""
-    untimed: Mapping[Part, str] = field(default_factory=dict)
+    untimed: Mapping[str, str] = field(default_factory=dict)
     """The sentences without times: a model that learns to describe cannot know these."""
 
     @property

@@ -13,6 +13,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
+
+from engine.faces.crop import crop_face
 from engine.faces.detector import MIN_SCORE, SAME_FACE, Face, FaceDetector
 from engine.faces.geometry import Box, Square, overlap, tiles, whole
 from engine.faces.shots import ShotMeter
@@ -55,6 +58,15 @@ RECHECK_SECONDS = 0.3
 """... and of what is not, or where the last look found none."""
 MAX_FAILURES = 2
 """Looks in a row without landmarks after which a face is none until it has them again."""
+STILL_GREY = 1.0
+"""Mean change in grey levels between two such looks below which a face did not move."""
+STILL_SIDE = 24
+"""Side in pixels of the crops that are compared for that: sensors' noise averages out."""
+PICTURE_LOOKS = 3
+"""Looks in a row without movement from which a face is taken for a picture on a wall: people
+breathe, blink and sway."""
+PICTURE_WEIGHT = 0.02
+"""How much such a face weighs beside those that move."""
 MAX_PATCHES = 8
 """Of what is no face, known at a time, so that it is not looked at in every frame."""
 LEAST_SCORE = 0.01
@@ -75,15 +87,19 @@ class TrackedFace:
     """Media seconds of the frame."""
     shot: int = 0
     """Which stretch without a cut the frame is of; everybody in it is new with it."""
+    is_picture: bool = False
+    """Whether the face has not moved at all for some seconds, as one on a wall."""
 
     @property
     def weight(self) -> float:
         """Who weighs most over some frames is the main person: `engine.faces.MainFace`.
 
         The area times the square of what the score is above the detector's threshold. A large
-        patch that is just taken for a face does not weigh more than a small face.
+        patch that is just taken for a face does not weigh more than a small face. A face that
+        never moves weighs little: it counts where nobody else is there.
         """
-        return self.box.area * max(LEAST_SCORE, self.score - MIN_SCORE) ** 2
+        weight = self.box.area * max(LEAST_SCORE, self.score - MIN_SCORE) ** 2
+        return weight * (PICTURE_WEIGHT if self.is_picture else 1.0)
 
 
 class FaceFollower:
@@ -126,7 +142,7 @@ class FaceFollower:
         self._prepare(image, time)
         seen = self._recognise(image, self._look(image, time), time)
         faces = [
-            TrackedFace(known.person, known.smooth, known.score, time, self._shot)
+            TrackedFace(known.person, known.smooth, known.score, time, self._shot, known.is_picture)
             for known in seen
             if known.is_face
         ]
@@ -215,13 +231,14 @@ class FaceFollower:
         presence = self._detector.presence(image, known.smooth)
         if presence.begins if not known.is_face else presence.lasts:
             person = known.person or next(self._ids)
+            known = known.compared(crop_face(image, known.smooth, STILL_SIDE))
             return replace(known, person=person, is_face=True, checked=time, failures=0)
         failures = known.failures + 1
         is_face = known.is_face and failures < MAX_FAILURES
         return replace(known, is_face=is_face, checked=time, failures=failures)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Known:
     """A person, or what may be one, and where the face was last."""
 
@@ -244,6 +261,20 @@ class _Known:
     """Media seconds when that was last looked at."""
     failures: int = 0
     """Looks in a row without landmarks."""
+    crop: Image | None = None
+    """How it looked then, small."""
+    still: int = 0
+    """Looks in a row between which nothing moved."""
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it has not moved for some looks."""
+        return self.still >= PICTURE_LOOKS
+
+    def compared(self, crop: Image) -> _Known:
+        """The same, with whether it moved since the look before."""
+        moved = self.crop is None or float(cv2.absdiff(crop, self.crop).mean()) >= STILL_GREY
+        return replace(self, crop=crop, still=0 if moved else self.still + 1)
 
     @classmethod
     def start(cls, person: int, face: Face, time: float) -> _Known:

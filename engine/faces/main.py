@@ -28,6 +28,7 @@ class MainFace:
 
     def __init__(self) -> None:
         """There is nobody yet."""
+        self._shot = 0
         self._forget()
 
     @property
@@ -57,7 +58,7 @@ class MainFace:
         self._seen: dict[int, float] = {}
         self._main: int | None = None
         self._time = -math.inf
-        self._shot: int = 0
+        self._shot = 0
 
     def _fade(self, time: float) -> None:
         """Let weights fade, and forget whom the follower has forgotten."""

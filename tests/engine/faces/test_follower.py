@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.faces import Box, Face, FaceDetector, FaceFollower, Square, TrackedFace
+from engine.faces import Box, Face, FaceDetector, FaceFollower, MainFace, Square, TrackedFace
 from engine.faces.follower import FORGET_SECONDS, RETRY_SECONDS, SMOOTHING_SECONDS, WHOLE_SECONDS
 from engine.faces.geometry import overlap
 from engine.faces.presence import UNCHECKED, Presence
@@ -401,3 +401,34 @@ def test_films_cut_every_two_seconds(detector: FaceDetector, clip: list[VideoFra
             people.append([(one.person, one.shot) for one in faces])
     first = people[0][0][1]
     assert people == [[(shot + 1, first + shot)] for shot in range(6) for _ in range(48)]
+
+
+def test_a_picture_on_the_wall_is_not_the_participant(
+    detector: FaceDetector, clip: list[VideoFrame], head: Image
+) -> None:
+    """A larger face that never moves, beside one that talks: for some seconds, then never."""
+    photo = np.asarray(cv2.resize(head, None, fx=1.3, fy=1.3), np.uint8)
+    follower, choose = FaceFollower(detector), MainFace()
+    chosen = []
+    for index in range(15 * 10):
+        talking = clip[index % len(clip)].image[:, 270:610]
+        small = np.asarray(cv2.resize(talking, (122, 130), interpolation=cv2.INTER_AREA), np.uint8)
+        frame = VideoFrame(index / 10, room((photo, 40), (small, 400)))
+        chosen.append(choose(follower(frame), frame.time))
+    last = [one.box.centre[0] for one in chosen[-20:] if one is not None]
+    assert len(last) == 20
+    assert min(last) > 320
+
+
+def test_a_picture_alone_is_looked_at(detector: FaceDetector, head: Image) -> None:
+    """A photo that is held before the camera has a face; somebody who talks is no picture."""
+    follower, choose = FaceFollower(detector), MainFace()
+    frames = [VideoFrame(index / 10, room((head, 250))) for index in range(60)]
+    assert all(choose(follower(frame), frame.time) is not None for frame in frames)
+
+
+def test_somebody_who_talks_is_no_picture(detector: FaceDetector, clip: list[VideoFrame]) -> None:
+    """Through seconds of looking straight ahead."""
+    follower = FaceFollower(detector)
+    seen = [follower(VideoFrame(index / 10, frame.image)) for index, frame in enumerate(clip)]
+    assert not any(face.is_picture for faces in seen for face in faces)
