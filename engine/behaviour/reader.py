@@ -103,7 +103,7 @@ class BehaviourReader:
         baseline: Baseline,
         boxes: Sequence[Box | None] | None = None,
     ) -> Behaviour:
-        """Put what the largest face and its body do into words.
+        """Put what the main face and its body do into words.
 
         Args:
             frames: In the order of time; others than (H, W, 3) pictures are ignored.
@@ -186,7 +186,7 @@ class BehaviourReader:
         return {} if bounded is None else self._look(frame, bounded, pose)
 
     def _tracked(self, frames: Sequence[VideoFrame]) -> list[tuple[VideoFrame, Box | None]]:
-        """Frames with the largest face in each."""
+        """Frames with the main face in each."""
         crops = track_faces(frames, self._detector, TRACK_SIDE).crops
         boxes = [None if crop is None else crop.box for crop in crops]
         return list(zip(frames, boxes, strict=True))

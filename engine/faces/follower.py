@@ -235,7 +235,9 @@ class FaceFollower:
             return replace(known, person=person, is_face=True, checked=time, failures=0)
         failures = known.failures + 1
         is_face = known.is_face and failures < MAX_FAILURES
-        return replace(known, is_face=is_face, checked=time, failures=failures)
+        # What stays there without landmarks must not keep the place of a person for ever.
+        person = known.person if failures * RECHECK_SECONDS <= FORGET_SECONDS else 0
+        return replace(known, person=person, is_face=is_face, checked=time, failures=failures)
 
 
 @dataclass(frozen=True, eq=False)

@@ -389,6 +389,21 @@ def test_who_turns_the_back_is_out_until_the_face_is_back() -> None:
     assert seen[130:] == [[1]] * 50
 
 
+def test_what_was_a_face_once_does_not_keep_the_place() -> None:
+    """A patch that had landmarks for a second: later somebody else is followed instead."""
+    once = [[face(200)]] * 15
+    later = [[face(200), face(400, 60)]] * 300
+    detector = Looks(once + later)
+    detector.presence = lambda image, box: Presence(  # type: ignore[method-assign]
+        1.0 if box.side < 80 or int(image[0, 0, 1]) + 256 * int(image[0, 0, 0]) < 15 else 0.0
+    )
+    follower = FaceFollower(cast(FaceDetector, detector), max_people=1)
+    seen = ids(follower(VideoFrame(index / 15, picture(index))) for index in range(315))
+    assert seen[10] == [1]
+    assert seen[30:100] == [[]] * 70
+    assert seen[-1] == [2]
+
+
 def test_films_cut_every_two_seconds(detector: FaceDetector, clip: list[VideoFrame]) -> None:
     """Everybody in a shot is somebody new, there at once, and one person in it."""
     follower = FaceFollower(detector)
