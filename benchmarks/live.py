@@ -328,7 +328,7 @@ async def pictures_on_one_core(bench: Bench, clip: Path, count: int = 240) -> fl
         async for item in source:
             if isinstance(item, VideoFrame) and len(frames) < count:
                 frames.append(item)
-    follow = FaceFollower(FaceDetector(resolve("blazeface")))
+    follow = FaceFollower(FaceDetector(resolve("blazeface"), resolve("face-landmarks")))
     began = time.perf_counter()
     for first in range(0, len(frames), 4):
         batch = frames[first : first + 4]

@@ -78,7 +78,7 @@ def _judge(pictures: list[VideoFrame], beside: list[VideoFrame], speech: Track) 
 
 def _tracks(frames: Sequence[VideoFrame], taken: list[float]) -> tuple[dict[int, Track], int]:
     """Motion of everybody's mouth, and who is on the left."""
-    follower = FaceFollower(FaceDetector(resolve("blazeface")))
+    follower = FaceFollower(FaceDetector(resolve("blazeface"), resolve("face-landmarks")))
     motions: defaultdict[int, MouthMotion] = defaultdict(MouthMotion)
     tracks: defaultdict[int, Track] = defaultdict(list)
     places: defaultdict[int, list[float]] = defaultdict(list)

@@ -172,7 +172,7 @@ def load_models(options: Options, resolve: Resolve, base: str, wanted: Wanted) -
         recognizer = pool.submit(_load_recognizer, options, resolve, base)
         transcribe = pool.submit(_load_transcriber, resolve, options, wanted)
         reader = pool.submit(_load_behaviour, resolve, wanted)
-        detector = FaceDetector(resolve("blazeface"))
+        detector = FaceDetector(resolve("blazeface"), _landmarks(resolve))
         encoder, measurer = recognizer.result(), reader.result()
     encoder.warm_up()
     observer = None
@@ -180,9 +180,9 @@ def load_models(options: Options, resolve: Resolve, base: str, wanted: Wanted) -
         from engine.behaviour import Observer
 
         observer = Observer(measurer)
-    perception = Perception(
-        encoder, lambda: FaceFollower(detector), measurer, observer, people=wanted.people
-    )
+    faces = encoder.spec.video.source == "face" or measurer is not None or wanted.people
+    follow = (lambda: FaceFollower(detector)) if faces else None
+    perception = Perception(encoder, follow, measurer, observer, people=wanted.people)
     return Models(encoder, transcribe.result(), perception)
 
 
@@ -308,6 +308,15 @@ def _threads_of_words(options: Options) -> int:
     soon as anything else runs: each layer waits for both.
     """
     return max(1, options.threads // 2)
+
+
+def _landmarks(resolve: Resolve) -> Path | None:
+    """What tells a face from a flask; None where it cannot be had: most faces are faces."""
+    try:
+        return resolve("face-landmarks")
+    except UserError as error:
+        logger.warning("what the detector finds is not checked to be a face: %s", error)
+        return None
 
 
 def _load_behaviour(resolve: Resolve, wanted: Wanted) -> BehaviourReader | None:

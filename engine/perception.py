@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from engine.behaviour import Behaviour, Observer
 from engine.behaviour.movement import MotionMeter
 from engine.behaviour.reader import collect_glances
-from engine.faces import Box, MouthMotion, TrackedFace, cut_face
+from engine.faces import Box, MainFace, MouthMotion, TrackedFace, cut_face, heaviest
 from engine.faces.follower import FORGET_SECONDS
 from engine.faces.talking import SIDE
 from engine.model.perceived import Look, Perceived
@@ -78,6 +78,8 @@ class Measurer(Protocol):
 @dataclass(frozen=True)
 class _Glance:
     time: float
+    person: int
+    weight: float
     numbers: Mapping[str, float]
     motion: float | None
 
@@ -102,7 +104,7 @@ class _Senses:
     """Of one participant, or of several people at one camera."""
 
     follow: Follow | None
-    weights: dict[int, float] = field(default_factory=dict)
+    choose: MainFace = field(default_factory=MainFace)
     tracks: dict[int, _Track] = field(default_factory=dict)
     windows: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     described: set[str] = field(default_factory=set)
@@ -113,14 +115,8 @@ class _Senses:
     """... and seconds of pauses before it that do not count."""
 
     def main_face(self, frame: VideoFrame) -> TrackedFace | None:
-        """The face of who was largest so far, if it is in the frame."""
-        faces = self.follow(frame) if self.follow else ()
-        for face in faces:
-            self.weights[face.person] = self.weights.get(face.person, 0.0) + face.weight
-        main = max(self.weights, key=self.weights.__getitem__, default=0)
-        found = next((face for face in faces if face.person == main), None)
-        # Whoever left must not be waited for: the largest of those in sight is the participant.
-        return found or max(faces, key=lambda face: face.weight, default=None)
+        """The face of the main person so far, if it is in the frame."""
+        return self.choose(self.follow(frame), frame.time) if self.follow else None
 
     def all_faces(self, frame: VideoFrame) -> Sequence[TrackedFace]:
         """Everybody in the frame."""
@@ -171,8 +167,8 @@ class Perception:
 
     Args:
         encoder: Encodes pictures and sound.
-        new_follower: Makes the follower of a participant's camera; None where faces are not
-            wanted.
+        new_follower: Makes the follower of a participant's camera; None where neither the faces
+            nor the behaviour is wanted.
         measurer: Measures behaviour; None to leave it out.
         observer: Puts it into words; needed with a measurer.
         people: Whether several people share a camera: all faces are looked at then, not the
@@ -211,7 +207,7 @@ class Perception:
                 if motion is not None:
                     track.moved.append((frame.time, motion))
             if self._measurer is not None:
-                self._glance(track, frame, look.box, self._measurer)
+                self._glance(track, frame, face, self._measurer)
 
     def hear(self, key: str, first: int, window: Samples) -> None:
         """Listen to a whole window of sound.
@@ -266,6 +262,9 @@ class Perception:
         senses = self._of(key)
         track = senses.tracks.get(face) if face is not None else None
         glances = _between(track.glances, utterance.start, utterance.end) if track else []
+        if face == MAIN:
+            person = self._participant(key, utterance, glances)
+            glances = [glance for glance in glances if glance.person == person]
         if self._observer is None or not glances:
             return None
         motions = [(one.time, one.motion) for one in glances]
@@ -276,6 +275,15 @@ class Perception:
         whose = key if face == MAIN else f"{key}/{utterance.participant}"
         senses.described.add(whose)
         return self._observer.describe(whose, series, remember=remember)
+
+    def _participant(
+        self, key: str, utterance: Utterance, glances: Sequence[_Glance]
+    ) -> int | None:
+        """Whose face stands for an utterance: the one that its emotion is read from."""
+        looks = self.perceived(key, utterance).looks
+        seen = [(look.person, look.weight) for look in looks if look.person]
+        # Whole frames are nobody's: there the faces tell that were measured.
+        return heaviest(seen or ((glance.person, glance.weight) for glance in glances))
 
     def forget(self, key: str) -> None:
         """Forget a participant who left."""
@@ -298,17 +306,18 @@ class Perception:
         return [None, *senses.all_faces(frame)]
 
     def _glance(
-        self, track: _Track, frame: VideoFrame, box: Box | None, measurer: Measurer
+        self, track: _Track, frame: VideoFrame, face: TrackedFace | None, measurer: Measurer
     ) -> None:
         """Measure a picture, if the last one that was measured is not too recent."""
         last = track.glances[-1].time if track.glances else -GLANCE_SECONDS
-        if box is None or 0 <= frame.time - last < GLANCE_SECONDS - _EARLY:
+        if face is None or 0 <= frame.time - last < GLANCE_SECONDS - _EARLY:
             return
         pose = not 0 <= frame.time - track.posed_at < POSE_SECONDS - _EARLY
         if pose:
             track.posed_at = frame.time
-        numbers = measurer.look(frame, box, pose=pose)
-        track.glances.append(_Glance(frame.time, numbers, track.motion(frame, box)))
+        numbers = measurer.look(frame, face.box, pose=pose)
+        motion = track.motion(frame, face.box)
+        track.glances.append(_Glance(frame.time, face.person, face.weight, numbers, motion))
 
 
 def _between(items: Iterable[_T], start: float, end: float) -> list[_T]:

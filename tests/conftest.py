@@ -69,5 +69,6 @@ def tiny_recognizer(smoke: Smoke, tiny_bundle: Path) -> Recognizer:
         tiny_bundle,
         base_model=Path(smoke.spec.llm.base),
         face_detector=resolve("blazeface"),
+        face_landmarks=resolve("face-landmarks"),
         threads=1,
     )

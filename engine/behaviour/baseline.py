@@ -42,10 +42,13 @@ class Normal:
     """Usual value."""
     threshold: float
     """Departure from which a value is unusual; positive."""
+    above: float = 0.0
+    """The same of a value above the centre; 0 for as much."""
 
     def departure(self, value: float) -> float:
         """How far a value is from the usual, in thresholds: -1 and 1 are just unusual."""
-        return (value - self.centre) / self.threshold
+        above = value > self.centre and self.above
+        return (value - self.centre) / (above or self.threshold)
 
 
 class Baseline:
@@ -81,17 +84,18 @@ class Baseline:
         if measure.neutral is None and count < PRIOR_FRAMES:
             return None
         if count == 0:
-            return Normal(measure.neutral or 0.0, measure.tolerance)
+            return Normal(measure.neutral or 0.0, measure.tolerance, measure.above)
         centre = float(np.median(values))
         sigma = MAD_TO_SIGMA * float(np.median(np.abs(values - centre)))
         threshold = max(measure.minimum, DEVIATIONS * sigma)
         if measure.neutral is None:
             return Normal(centre, threshold)
         own = count / (count + PRIOR_FRAMES)
-        return Normal(
-            own * centre + (1 - own) * measure.neutral,
-            own * min(threshold, measure.tolerance) + (1 - own) * measure.tolerance,
+        below, above = (
+            own * min(threshold, tolerance) + (1 - own) * tolerance
+            for tolerance in (measure.tolerance, measure.above or measure.tolerance)
         )
+        return Normal(own * centre + (1 - own) * measure.neutral, below, above)
 
     def _known(self, name: str) -> deque[float]:
         return self._values.setdefault(name, deque(maxlen=WINDOW_FRAMES))

@@ -68,18 +68,22 @@ def _hand_to_face(pose: PoseLandmarks, side: str, box: Box) -> float | None:
 
 
 def _arms(pose: PoseLandmarks, span: float) -> dict[str, float]:
-    """Height and place of the wrists, and how far each is from the other arm's elbow."""
+    """Height and place of the wrists, how far out both are, and from the other arm's elbow."""
     middle, shoulders = pose.points[list(SHOULDERS)].mean(axis=0).tolist()
     measures = {}
     reaches = []
+    aside = []
     for side, (wrist, _) in HANDS.items():
         if not pose.sees(wrist):
             continue
         x, y = pose.points[wrist].tolist()
         measures[f"{side}_hand_height"] = (shoulders - y) / span
         measures[f"{side}_hand_x"] = (x - middle) / span
+        aside.append((x - middle if side == "left" else middle - x) / span)
         if pose.sees(ELBOWS[side]):
             reaches.append(math.dist((x, y), pose.points[ELBOWS[side]].tolist()) / span)
+    if len(aside) == len(HANDS):
+        measures["hands_out"] = min(aside)
     if len(reaches) == len(HANDS):
         measures["arms_apart"] = max(reaches)
     return measures

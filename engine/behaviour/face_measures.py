@@ -27,6 +27,8 @@ EYE_RATIO_POINTS = ((33, 160, 158, 133, 153, 144), (263, 387, 385, 362, 380, 373
 """p1 to p6 of the eye aspect ratio, right eye and left."""
 MAX_YAW = 40.0
 """Degrees beyond which the far half of a face is hidden: then only the head is told."""
+MAX_SLANT_YAW = 15.0
+"""Degrees beyond which the perspective of the far half passes for a mouth that is pulled up."""
 
 
 def face_measures(head: Head) -> dict[str, float]:
@@ -41,13 +43,14 @@ def face_measures(head: Head) -> dict[str, float]:
     right_corner, left_corner = heights[list(MOUTH_CORNERS)].tolist()
     lips = float(heights[[UPPER_INNER, LOWER_INNER]].mean())
     gaze_x, gaze_y = gaze(head)
+    if abs(head.yaw) <= MAX_SLANT_YAW:
+        angles["corner_slant"] = left_corner - right_corner
     return angles | {
         "brow_height": (inner + outer) / 2,
         "brow_slant": inner - outer,
         "brow_gap": _distance(face, 55, 285),
         "eye_opening": (eye_aspect_ratio(face, 0) + eye_aspect_ratio(face, 1)) / 2,
         "corner_lift": (right_corner + left_corner) / 2 - lips,
-        "corner_slant": left_corner - right_corner,
         "mouth_width": _distance(face, *MOUTH_CORNERS),
         "lip_gap": _distance(face, UPPER_INNER, LOWER_INNER),
         "lip_thickness": _distance(face, UPPER_LIP, UPPER_INNER)

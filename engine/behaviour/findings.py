@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from engine.behaviour.baseline import Baseline, Normal
 from engine.behaviour.measures import MEASURES, Series
-from engine.behaviour.movement import SWING_DEGREES, hand_path, swings
-from engine.behaviour.rules import BODY, RULES, Part, Rule, Side
+from engine.behaviour.movement import SWING_DEGREES, hand_keeps_moving, swings
+from engine.behaviour.rules import BODY, CLOSED, FACE, RULES, Part, Rule, Side
 
 SLIGHT, STRONG = 1.5, 2.5
 """Departures in thresholds up to which a movement is slight, and from which it is strong."""
@@ -16,8 +16,10 @@ HELD_SHARE = 0.6
 """Share of the frames from which something is held rather than done."""
 MIN_FRAMES = 2
 """Frames in a row that a departure takes: one alone may be a slip of the network."""
-HAND_PATH = 0.15
-"""Shoulder widths between looks from which a hand counts as moving: beyond the noise of pose."""
+HAND_STEP = 0.3
+"""Shoulder widths between looks from which a hand moves: twice what holding something makes."""
+STILL_FRAMES = 5
+"""Frames that it takes to say that a face is still."""
 
 Departures = dict[float, float]
 """Media seconds of a frame: how far it departs in one direction, in thresholds."""
@@ -74,6 +76,27 @@ def find(series: Mapping[str, Series], baseline: Baseline) -> list[Finding]:
     return found + _movements(series)
 
 
+def is_still(series: Mapping[str, Series], baseline: Baseline) -> bool:
+    """Whether a face does nothing: no single frame departs, but for blinks, and no lip moves.
+
+    Args:
+        series: By the name of the measure.
+        baseline: Of the person, from earlier utterances.
+    """
+    lips = series.get("lip_gap")
+    if lips is None or len(lips.values) < STILL_FRAMES:
+        return False
+    if max(lips.values) - min(lips.values) >= MEASURES["lip_gap"].minimum:
+        return False  # who speaks moves the lips, however little else
+    sides = {(rule.measure, rule.direction) for rule in RULES if rule.part == FACE} - {CLOSED}
+    return not any(
+        departure >= 1
+        for name, direction in sides
+        if name in series and (normal := baseline.normal(name))
+        for departure in _departures(series[name], normal, direction).values()
+    )
+
+
 def _departures(series: Series, normal: Normal, direction: int) -> Departures:
     return {
         time: direction * normal.departure(value)
@@ -85,10 +108,10 @@ def _finding(rule: Rule, shown: Mapping[float, float]) -> Finding | None:
     """The longest stretch of frames that follow a rule."""
     times = sorted(shown)
     stretch = _longest([shown[time] >= 1 for time in times])
-    if len(stretch) < min(MIN_FRAMES, len(times)) or not stretch:
+    if len(stretch) < MIN_FRAMES:
         return None
     start, end = times[stretch[0]], times[stretch[-1]]
-    if end - start < rule.least_seconds and len(times) > 1:
+    if end - start < rule.least_seconds:
         return None
     strength = max(shown[times[index]] for index in stretch)
     held = sum(shown[times[index]] >= 1 for index in stretch) >= HELD_SHARE * len(times)
@@ -120,7 +143,7 @@ def _words(rule: Rule, strength: float, held: bool) -> str:
 
 
 def _movements(series: Mapping[str, Series]) -> list[Finding]:
-    """Nods, shakes and gestures: what is seen only over several frames."""
+    """Nods, shakes and hands that move: what is seen only over several frames."""
     found = []
     for name, words in (("head_pitch", "nods"), ("head_yaw", "shakes the head")):
         if name in series and (when := swings(series[name], SWING_DEGREES[name])):
@@ -128,11 +151,11 @@ def _movements(series: Mapping[str, Series]) -> list[Finding]:
     moving = []
     for side in ("left", "right"):
         x, height = series.get(f"{side}_hand_x"), series.get(f"{side}_hand_height")
-        if x and height and hand_path(x, height) >= HAND_PATH:
+        if x and height and hand_keeps_moving(x, height, HAND_STEP):
             moving.append((side, x))
     if moving:
         hands = "both hands" if len(moving) == 2 else f"the {moving[0][0]} hand"
         times = [time for _, x in moving for time in x.times]
-        words = f"gesturing with {hands}"
+        words = f"moving {hands}"
         found.append(Finding(BODY, words, True, min(times), max(times), STRONG))
     return found

@@ -30,6 +30,9 @@ MAX_SWING_SECONDS = 0.8
 NOD_FRAME_SECONDS = 0.25
 """... so frames must be at most this far apart for them to be seen."""
 
+MIN_HAND_STEPS = 3
+"""Steps between looks at a hand that tell whether it keeps moving."""
+
 
 def motion_energy(
     frames: Sequence[VideoFrame], boxes: Sequence[Box | None]
@@ -108,24 +111,25 @@ def swings(series: Series, least: float) -> tuple[float, float] | None:
     return (longest[0], longest[-1]) if len(longest) > MIN_SWINGS else None
 
 
-def hand_path(x: Series, height: Series) -> float:
-    """How far a wrist moves between looks, at least half of the time; in shoulder widths.
+def hand_keeps_moving(x: Series, height: Series, least: float) -> bool:
+    """Whether a wrist moves between looks time and again, to and fro.
 
-    0 for fewer than three looks: a single movement is no gesture.
+    All steps but one are as long as asked for, of at least three, and some step goes back on
+    the one before: neither a hand that is put elsewhere nor one that holds something does that.
+
+    Args:
+        x: To the right of the picture, shoulder widths.
+        height: Above the shoulders, likewise.
+        least: Shoulder widths of a step.
     """
-    seen = sorted(set(x.times) & set(height.times))
-    if len(seen) < 3:
-        return 0.0
-    places = np.array(
-        [
-            [values[time] for time in seen]
-            for values in (
-                dict(zip(x.times, x.values, strict=True)),
-                dict(zip(height.times, height.values, strict=True)),
-            )
-        ]
-    )
-    return float(np.median(np.hypot(*np.diff(places, axis=1))))
+    places = [dict(zip(way.times, way.values, strict=True)) for way in (x, height)]
+    seen = sorted(places[0].keys() & places[1].keys())
+    if len(seen) <= MIN_HAND_STEPS:
+        return False
+    steps = np.diff(np.array([[way[time] for way in places] for time in seen]), axis=0)
+    long = int((np.hypot(*steps.T) >= least).sum())
+    back = (steps[1:] * steps[:-1]).sum(axis=1) < 0
+    return long >= len(steps) - 1 and bool(back.any())
 
 
 def _small(image: Image) -> NDArray[np.uint8]:

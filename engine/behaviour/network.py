@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from engine.faces.network import load_interpreter
 from stream.errors import UserError
 
 LOGIT_LIMIT = 80.0
@@ -33,7 +33,7 @@ class Network:
         Raises:
             UserError: If the file is missing, damaged or another network.
         """
-        self._network = _load(path, model)
+        self._network = load_interpreter(path, f"the network {path}", _advice(model))
         (taken,) = self._network.get_input_details()
         given = {item["name"]: item for item in self._network.get_output_details()}
         shapes = {name: tuple(item["shape"].tolist()) for name, item in given.items()}
@@ -55,18 +55,6 @@ class Network:
         self._network.set_tensor(self._input, np.asarray(pixels[None], np.float32))
         self._network.invoke()
         return {name: self._network.get_tensor(index) for name, index in self._outputs.items()}
-
-
-def _load(path: Path, model: str) -> Any:
-    """The interpreter of a network; Any, as its package has no types."""
-    try:
-        network = Interpreter(str(path), num_threads=1)  # type: ignore[no-untyped-call]
-        network.allocate_tensors()  # type: ignore[no-untyped-call]
-    except (ValueError, OSError, RuntimeError) as error:
-        raise UserError(
-            f"the network {path} cannot be loaded ({error}): {_advice(model)}"
-        ) from error
-    return network
 
 
 def _advice(model: str) -> str:

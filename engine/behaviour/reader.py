@@ -13,7 +13,7 @@ import numpy as np
 from engine.behaviour.baseline import Baseline
 from engine.behaviour.body_measures import body_measures
 from engine.behaviour.face_measures import face_measures
-from engine.behaviour.findings import find
+from engine.behaviour.findings import find, is_still
 from engine.behaviour.head import head_of
 from engine.behaviour.landmarks import FaceLandmarker
 from engine.behaviour.measures import Series, collect
@@ -28,6 +28,8 @@ _T = TypeVar("_T")
 
 FACE_FRAMES = 20
 """Most frames of an utterance in which the face is looked at, evenly spread."""
+MIN_LOOKS = 2
+"""Frames with the face that it takes to describe anything."""
 POSE_FRAMES = 4
 """Most frames of those in which the body is looked at. With both, an utterance takes at most
 0.35 s of one core where its faces are tracked already; see docs/behaviour.md."""
@@ -65,6 +67,8 @@ class Behaviour:
     """In the order of the sentences."""
     measures: Mapping[str, Series] = field(default_factory=dict)
     """The numbers, by the names of `engine.behaviour.measures.MEASURES` and of the hands."""
+    untimed: Mapping[str, str] = field(default_factory=dict)
+    """The sentences without times: a model that learns to describe cannot know these."""
 
     @property
     def text(self) -> str:
@@ -89,7 +93,7 @@ class BehaviourReader:
         Raises:
             UserError: If a file is missing or is another network.
         """
-        self._detector = FaceDetector(detector)
+        self._detector = FaceDetector(detector, face_landmarks)
         self._face = FaceLandmarker(face_landmarks)
         self._pose = None if pose is None else PoseLandmarker(pose)
 
@@ -99,7 +103,7 @@ class BehaviourReader:
         baseline: Baseline,
         boxes: Sequence[Box | None] | None = None,
     ) -> Behaviour:
-        """Put what the largest face and its body do into words.
+        """Put what the main face and its body do into words.
 
         Args:
             frames: In the order of time; others than (H, W, 3) pictures are ignored.
@@ -125,11 +129,21 @@ class BehaviourReader:
         Args:
             series: As `measure` gives them, or `collect_glances` of a live camera.
             baseline: What is usual for this person, from earlier utterances.
+
+        Returns:
+            Without words where fewer than `MIN_LOOKS` frames show the face: a poster that a film
+            cuts to has no behaviour.
         """
+        if "head_yaw" not in series or len(series["head_yaw"].times) < MIN_LOOKS:
+            return Behaviour(measures=series)
         findings = find(series, baseline)
+        still = is_still(series, baseline)
         parts: tuple[Part, ...] = (FACE, BODY, POSTURE)
         return Behaviour(
-            **{part: sentence(part, findings, series) for part in parts},
+            **{part: sentence(part, findings, series, still=still) for part in parts},
+            untimed={
+                part: sentence(part, findings, series, still=still, timed=False) for part in parts
+            },
             moments=tuple(
                 Moment(part, finding.words, finding.start, finding.end)
                 for part in parts
@@ -172,7 +186,7 @@ class BehaviourReader:
         return {} if bounded is None else self._look(frame, bounded, pose)
 
     def _tracked(self, frames: Sequence[VideoFrame]) -> list[tuple[VideoFrame, Box | None]]:
-        """Frames with the largest face in each."""
+        """Frames with the main face in each."""
         crops = track_faces(frames, self._detector, TRACK_SIDE).crops
         boxes = [None if crop is None else crop.box for crop in crops]
         return list(zip(frames, boxes, strict=True))

@@ -20,7 +20,7 @@ FACE: Part = "facial_expression"
 BODY: Part = "body_language"
 POSTURE: Part = "posture"
 
-VERSION = 4
+VERSION = 5
 """Raised when the same measures give other words for a reason that is not in the tables."""
 BLINK_SECONDS = 0.4
 """A blink lasts 0.1 to 0.4 s (Schiffman, "Sensation and Perception", 2001): longer is closed."""
@@ -152,6 +152,16 @@ RULES = (
     _head("head_roll", -1, "tilts the head to the right", "head tilted to the right"),
     *_hand("left"),
     *_hand("right"),
+    Rule(
+        "hands_out",
+        1,
+        "holds both hands out",
+        "both hands held out",
+        BODY,
+        BODY,
+        normal=Normal(centre=0.5, threshold=0.4),  # shoulder widths from the middle of the body
+        graded=False,
+    ),
     Rule("motion_energy", 1, "moves much", "moving much", BODY, BODY, graded=False),
     Rule("head_size", 1, "leans forward", "leaning forward", POSTURE, POSTURE),
     Rule("head_size", -1, "leans back", "leaning back", POSTURE, POSTURE),

@@ -19,21 +19,31 @@ LEVEL_DEGREES = 5.0
 """Median slope below which shoulders are level."""
 
 
-def sentence(part: Part, findings: Sequence[Finding], series: Mapping[str, Series]) -> str:
+def sentence(
+    part: Part,
+    findings: Sequence[Finding],
+    series: Mapping[str, Series],
+    *,
+    still: bool = False,
+    timed: bool = True,
+) -> str:
     """What is said of one part of the behaviour; empty where nothing of it was seen.
 
     Args:
         part: Which one.
         findings: Of the utterance; those of other parts are ignored.
         series: What was measured, which tells what was to be seen at all.
+        still: Whether the face does nothing: `engine.behaviour.findings.is_still`.
+        timed: Whether actions have their times; without, they come in the order of time.
     """
     chosen = spoken(part, findings)
-    phrases = _actions(
-        [finding for finding in chosen if not finding.held],
-        min((measured.times[0] for measured in series.values() if measured.times), default=0.0),
-    )
+    actions = [finding for finding in chosen if not finding.held]
+    start = min((measured.times[0] for measured in series.values() if measured.times), default=0.0)
+    phrases = _actions(actions, start) if timed else _in_order(actions)
     states = [finding.words for finding in chosen if finding.held]
-    if not chosen or part == POSTURE:
+    if part == FACE:
+        states += ["keeps a still face"] if still and not chosen else []
+    elif not chosen or part == POSTURE:
         states += _QUIET[part](chosen, series)
     phrases += [", ".join(states)] if states else []
     text = "; ".join(phrases)
@@ -57,12 +67,14 @@ def _actions(findings: Sequence[Finding], origin: float) -> list[str]:
     return [f"{_listed(words)} {when}" for when, words in together.items()]
 
 
+def _in_order(findings: Sequence[Finding]) -> list[str]:
+    """Actions as one phrase, without times."""
+    words = [finding.words for finding in sorted(findings, key=lambda finding: finding.start)]
+    return [_listed(words)] if words else []
+
+
 def _listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
-
-
-def _quiet_face(_: Sequence[Finding], series: Mapping[str, Series]) -> list[str]:
-    return ["keeps a still face"] if "lip_gap" in series else []
 
 
 def _quiet_body(_: Sequence[Finding], series: Mapping[str, Series]) -> list[str]:
@@ -90,5 +102,5 @@ def _quiet_posture(said: Sequence[Finding], series: Mapping[str, Series]) -> lis
     return words
 
 
-_QUIET = {FACE: _quiet_face, BODY: _quiet_body, POSTURE: _quiet_posture}
-"""What is said where nothing departs."""
+_QUIET = {BODY: _quiet_body, POSTURE: _quiet_posture}
+"""What is said of the body where nothing departs."""

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from engine.faces.geometry import Box, Square, overlap, tiles, whole
+from engine.faces.network import load_interpreter
+from engine.faces.presence import UNCHECKED, FacePresence, Presence
 from stream.errors import UserError
 from stream.media import Image
 
@@ -28,12 +28,16 @@ ANCHORS_PER_CELL = {8: 2, 16: 6}
 """By the stride of the feature map in pixels; published with the model's graph."""
 SCORE_LIMIT = 80.0
 """Raw scores are clipped to this before the sigmoid, so that it stays in float32."""
+MIN_SCORE = 0.5
+"""Faces below this are not reported."""
 SAME_FACE = 0.3
 """Boxes that overlap more than this are blended into one."""
 KEYPOINTS = ("right eye", "left eye", "nose", "mouth", "right ear", "left ear")
 """Order of the keypoints; right and left are the person's own."""
 
 Floats = NDArray[np.float32]
+
+_ADVICE = "fetch it with `python -m export.models blazeface`"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,19 +55,23 @@ class Face:
 class FaceDetector:
     """Finds faces; about 2 ms per look on one thread. Not for several threads at once."""
 
-    def __init__(self, model_path: Path, *, min_score: float = 0.5) -> None:
-        """Load the network.
+    def __init__(
+        self, model_path: Path, landmarks: Path | None = None, *, min_score: float = MIN_SCORE
+    ) -> None:
+        """Load the networks.
 
         Args:
             model_path: The short-range BlazeFace in TensorFlow Lite form.
+            landmarks: The prepared model `face-landmarks`, which tells what is a face; None to
+                believe the detector.
             min_score: Faces below this score are not reported.
 
         Raises:
-            UserError: If the file is missing or is another network.
+            UserError: If a file is missing or is another network.
         """
         self.min_score = min_score
-        self._network = _load(model_path)
-        self._network.allocate_tensors()
+        self._check = None if landmarks is None else FacePresence(landmarks)
+        self._network = load_interpreter(model_path, f"the face detector {model_path}", _ADVICE)
         (taken,) = self._network.get_input_details()
         given = {tuple(item["shape"]): item["index"] for item in self._network.get_output_details()}
         self._anchors = anchors()
@@ -71,7 +79,7 @@ class FaceDetector:
         if tuple(taken["shape"]) != (1, SIDE, SIDE, 3) or set(given) != {boxes, scores}:
             raise UserError(
                 f"{model_path} is not the short-range BlazeFace: its input has the shape "
-                f"{taken['shape'].tolist()}; fetch it with `python -m export.models blazeface`"
+                f"{taken['shape'].tolist()}; {_ADVICE}"
             )
         self._input, self._boxes, self._scores = taken["index"], given[boxes], given[scores]
 
@@ -89,6 +97,15 @@ class FaceDetector:
             return found
         found = [face for tile in tiles(height, width) for face in self.within(image, tile)]
         return blend(found)
+
+    def presence(self, image: Image, box: Box) -> Presence:
+        """Tell whether a box shows a face; of any box where there are no landmarks.
+
+        Args:
+            image: Shape (H, W, 3), RGB.
+            box: Where a face was found.
+        """
+        return UNCHECKED if self._check is None else self._check(image, box)
 
     def within(self, image: Image, square: Square) -> list[Face]:
         """Find faces in one part of a picture with a single look, the best first.
@@ -112,17 +129,6 @@ class FaceDetector:
                 )
             ]
         )
-
-
-def _load(model_path: Path) -> Any:
-    """The interpreter of a network; Any, as its package has no types."""
-    try:
-        return Interpreter(str(model_path), num_threads=1)  # type: ignore[no-untyped-call]
-    except (ValueError, OSError) as error:
-        raise UserError(
-            f"the face detector {model_path} cannot be loaded ({error}): "
-            "fetch it with `python -m export.models blazeface`"
-        ) from error
 
 
 def anchors() -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from engine.faces.crop import FER2013_FRAMING, Framing, crop_face, crop_quality
 from engine.faces.detector import FaceDetector
 from engine.faces.follower import FaceFollower, TrackedFace
 from engine.faces.geometry import Box
+from engine.faces.main import MainFace, heaviest
 from stream.media import Image, VideoFrame
 
 
@@ -60,15 +60,19 @@ def track_faces(
 
 
 def main_faces(frames: Sequence[VideoFrame], detector: FaceDetector) -> list[TrackedFace | None]:
-    """The main person's face in each frame of an utterance; None where it is not to be seen."""
-    follower = FaceFollower(detector)
-    seen = [follower(frame) for frame in frames]
-    main = main_person(face for faces in seen for face in faces)
-    return [next((face for face in faces if face.person == main), None) for faces in seen]
+    """The main person's face in each frame of an utterance; None where it is not to be seen.
+
+    As live: of each frame the face that is the main one so far, and of these the person who
+    weighs most over the utterance.
+    """
+    follower, choose = FaceFollower(detector), MainFace()
+    chosen = [choose(follower(frame), frame.time) for frame in frames]
+    main = main_person(face for face in chosen if face is not None)
+    return [face if face is not None and face.person == main else None for face in chosen]
 
 
 def main_person(sightings: Iterable[TrackedFace]) -> int | None:
-    """Who is nearest and longest to be seen: the greatest sum of area times score.
+    """Who is nearest and longest to be seen: the greatest sum of `TrackedFace.weight`.
 
     Args:
         sightings: Of any people, in any order.
@@ -76,10 +80,7 @@ def main_person(sightings: Iterable[TrackedFace]) -> int | None:
     Returns:
         The person, of equals the one who came first; None without sightings.
     """
-    weights: defaultdict[int, float] = defaultdict(float)
-    for face in sightings:
-        weights[face.person] += face.weight
-    return max(sorted(weights), key=weights.__getitem__, default=None)
+    return heaviest((face.person, face.weight) for face in sightings)
 
 
 def cut_face(

@@ -7,7 +7,6 @@ put together they are what the whole utterance gives at once.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.faces import Box
+from engine.faces import Box, heaviest
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +34,7 @@ class Look:
     quality: float = 1.0
     """From 0 to 1, of the face's crop."""
     weight: float = 1.0
-    """Area of the face by the detector's score: who weighs most is the participant."""
+    """`engine.faces.TrackedFace.weight`: who weighs most is the participant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +51,9 @@ class Perceived:
 def of_participant(looks: Sequence[Look]) -> list[Look]:
     """The looks without features where they are of somebody else than the participant.
 
-    The participant is whoever's face is the largest over all of them.
+    The participant is whoever weighs most over all of them, as `engine.faces.main` has it.
     """
-    weights: dict[int, float] = defaultdict(float)
-    for look in looks:
-        if look.features is not None:
-            weights[look.person] += look.weight
-    main = max(weights, key=lambda person: weights[person], default=0)
+    main = heaviest((look.person, look.weight) for look in looks if look.features is not None)
     return [
         look if look.features is None or look.person == main else Look(look.time) for look in looks
     ]

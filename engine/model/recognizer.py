@@ -96,6 +96,7 @@ class Recognizer:
         *,
         base_model: Path,
         face_detector: Path | None,
+        face_landmarks: Path | None = None,
         threads: int = 2,
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
@@ -108,6 +109,8 @@ class Recognizer:
             bundle: folder with a manifest, as `export.bundle` writes it.
             base_model: folder of the base LLM that the bundle's spec names.
             face_detector: BlazeFace's tflite file; None where only prepared inputs are scored.
+            face_landmarks: the prepared model that tells what is a face; None to believe the
+                detector.
             threads: of torch.
             device: of the networks; the CPU by default.
             dtype: of the base LLM.
@@ -141,7 +144,7 @@ class Recognizer:
             ) from error
         if abstain_below is not None:
             calibration = calibration.abstaining_below(abstain_below)
-        detector = None if face_detector is None else FaceDetector(face_detector)
+        detector = None if face_detector is None else FaceDetector(face_detector, face_landmarks)
         return cls(
             model.to(device),
             encoders.to(device),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -94,20 +95,49 @@ def test_behaviour_without_its_weights_is_none(
             return find_model(name)
         raise UserError(f"{name} is not ready")
 
-    class Encoder:
-        """Nothing to warm up."""
-
-        def warm_up(self) -> None:
-            """Nothing."""
-
-    monkeypatch.setattr(assembly, "_load_recognizer", lambda *_: Encoder())
+    monkeypatch.setattr(assembly, "_load_recognizer", lambda *_: Encoder("face"))
     source: Any = Film()
     for flags in ((), ("--no-behaviour",)):
         given = options(*flags)
         wanted = assembly.wanted(given, source, None)
         assert isinstance(assembly.load_worker(given, resolve, "base", wanted), Worker)
-    assert [name for name in asked if name != "blazeface"] == ["face-landmarks"]
-    assert caplog.messages == ["behaviour is not described: face-landmarks is not ready"]
+    assert [name for name in asked if name != "blazeface"] == ["face-landmarks"] * 3
+    unchecked = "what the detector finds is not checked to be a face: face-landmarks is not ready"
+    silent = "behaviour is not described: face-landmarks is not ready"
+    assert sorted(caplog.messages) == [silent, unchecked, unchecked]
+
+
+class Encoder:
+    """Looks at faces or at whole frames; nothing to warm up."""
+
+    def __init__(self, looks_at: str) -> None:
+        self.spec = SimpleNamespace(video=SimpleNamespace(source=looks_at))
+
+    def warm_up(self) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("looks_at", "flags", "followed"),
+    [
+        ("face", ["--no-behaviour"], True),
+        ("frame", [], True),
+        ("frame", ["--no-behaviour"], False),
+    ],
+)
+def test_faces_are_followed_where_anything_looks_at_them(
+    monkeypatch: pytest.MonkeyPatch, looks_at: str, flags: list[str], followed: bool
+) -> None:
+    """Behaviour needs them although the model looks at whole frames."""
+    made: list[object] = []
+    monkeypatch.setattr(assembly, "_load_recognizer", lambda *_: Encoder(looks_at))
+    monkeypatch.setattr(
+        "engine.perception.Perception", lambda _, follow, *rest, **__: made.append(follow)
+    )
+    given = options("--no-audio", "--no-text", *flags)
+    source: Any = SimpleNamespace(participant="p", has_audio=False, has_video=True)
+    assembly.load_models(given, find_model, "base", assembly.wanted(given, source, None))
+    assert [follow is not None for follow in made] == [followed]
 
 
 class Film:
@@ -146,13 +176,7 @@ def test_nothing_more_is_loaded_for_one_participant(monkeypatch: pytest.MonkeyPa
         asked.append(name)
         return find_model(name)
 
-    class Encoder:
-        """Nothing to warm up."""
-
-        def warm_up(self) -> None:
-            """Nothing."""
-
-    monkeypatch.setattr(assembly, "_load_recognizer", lambda *_: Encoder())
+    monkeypatch.setattr(assembly, "_load_recognizer", lambda *_: Encoder("face"))
     film: Any = Film(has_audio=True)
     kinds = []
     for flags in ((), ("--people",)):
@@ -160,7 +184,7 @@ def test_nothing_more_is_loaded_for_one_participant(monkeypatch: pytest.MonkeyPa
         worker = assembly.load_worker(given, resolve, "base", assembly.wanted(given, film, None))
         kinds.append(type(worker))
     assert kinds == [Worker, TableWorker]
-    assert asked == ["blazeface", "blazeface", "speaker-embedding"]
+    assert asked == [*(["blazeface", "face-landmarks"] * 2), "speaker-embedding"]
 
 
 @pytest.mark.parametrize(("flags", "text"), [((), None), (("--include-text",), "secret words")])

@@ -36,7 +36,7 @@ def test_an_utterance_in_pieces_is_recognised_as_the_whole(tiny_recognizer: Reco
     frames = talk_frames(40)
     whole = Utterance("1", "Ann", 0.0, 5.0, frames, sound, "What a lovely day!")
     expected = tiny_recognizer.recognize(whole, [])
-    detector = FaceDetector(resolve("blazeface"))
+    detector = FaceDetector(resolve("blazeface"), resolve("face-landmarks"))
     perception = Perception(tiny_recognizer, lambda: FaceFollower(detector))
     for first, last in ((0, 1), (1, 7), (7, 40)):
         perception.see([("a", frame) for frame in frames[first:last]])
@@ -188,6 +188,54 @@ def test_the_largest_face_over_time_is_the_participant() -> None:
     assert {look.box for look in looks} == {Box(10, 10, 30, 30)}
     perception.see(shown([9.5]))
     assert perception.perceived("a", said(9, 10)).looks[0].box == near
+
+
+def test_whole_frames_have_behaviour_too() -> None:
+    """The encoder knows no face then, and the follower's box is what is measured."""
+
+    class Frames(Plain):
+        """Looks at whole frames."""
+
+        def look(
+            self, frames: Sequence[VideoFrame], faces: Sequence[TrackedFace | None]
+        ) -> list[Look]:
+            """A look for each, without a face."""
+            return [Look(frame.time) for frame in frames]
+
+    meter = Meter()
+    perception = Perception(Frames(), lambda: one_face, meter, Observer(meter))
+    perception.see(shown([k / 15 for k in range(30)]))
+    told = perception.behaviour("a", said(0, 2), remember=True)
+    assert told is not None
+    assert told.facial_expression == "10 looks, 0 before"
+
+
+@pytest.mark.parametrize("cut", [0.6, 1.4])
+def test_behaviour_is_that_of_the_person_whose_face_counts(cut: float) -> None:
+    """An utterance with a cut: what is told is of the shot that the emotion is read from."""
+
+    def follow(frame: VideoFrame) -> tuple[TrackedFace, ...]:
+        after = frame.time >= cut
+        return (TrackedFace(1 + after, Box(10, 10, 30, 30), 0.9, frame.time, 1 + after),)
+
+    class Named(Plain):
+        """Says whose face it is."""
+
+        def look(
+            self, frames: Sequence[VideoFrame], faces: Sequence[TrackedFace | None]
+        ) -> list[Look]:
+            """A look for each."""
+            return [
+                Look(frame.time, person=face.person if face else 0, weight=1.0)
+                for frame, face in zip(frames, faces, strict=True)
+            ]
+
+    meter = Meter()
+    perception = Perception(Named(), lambda: follow, meter, Observer(meter))
+    perception.see(shown([k / 10 for k in range(20)]))
+    told = perception.behaviour("a", said(0, 2), remember=True)
+    assert told is not None
+    assert told.facial_expression == "7 looks, 0 before"
 
 
 LEFT, RIGHT = Box(24, 28, 106, 110), Box(152, 28, 234, 110)

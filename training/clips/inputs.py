@@ -62,15 +62,22 @@ class ClipPreparer:
         video: Numbers of the pictures.
         audio: Numbers of the windows.
         detector: BlazeFace's file; only `video.source == "face"` needs it.
+        landmarks: The prepared model `face-landmarks`, which tells what is a face; likewise.
 
     Raises:
         UserError: The detector cannot be loaded.
     """
 
-    def __init__(self, video: VideoSpec, audio: AudioSpec, detector: Path | None) -> None:
+    def __init__(
+        self,
+        video: VideoSpec,
+        audio: AudioSpec,
+        detector: Path | None,
+        landmarks: Path | None = None,
+    ) -> None:
         self._video, self._audio = video, audio
         self._smile = OpenSmile(audio)
-        self._detector = None if detector is None else FaceDetector(detector)
+        self._detector = None if detector is None else FaceDetector(detector, landmarks)
 
     def __call__(self, clip: Clip, seconds: float | None = None) -> PreparedClip:
         """Prepare a clip; what cannot be read or `training.check` finds fault with is absent.

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -87,6 +88,8 @@ class ClipTask:
     """BlazeFace's file where faces are cut."""
     seconds: float | None = None
     """Length by the corpus's times; None where it has none."""
+    landmarks: Path | None = None
+    """The prepared model `face-landmarks` where faces are cut."""
 
 
 def prepare_clip(task: ClipTask) -> None:
@@ -95,7 +98,7 @@ def prepare_clip(task: ClipTask) -> None:
     Raises:
         UserError: The cache cannot be written, or the detector cannot be read.
     """
-    preparer = _preparer(task.video, task.audio, task.detector)
+    preparer = _preparer(task.video, task.audio, task.detector, task.landmarks)
     try:
         prepared = preparer(task.clip, task.seconds)
     except Exception as error:  # whatever a hostile file does to a library: it ends this clip only
@@ -104,10 +107,12 @@ def prepare_clip(task: ClipTask) -> None:
 
 
 @functools.cache
-def _preparer(video: VideoSpec, audio: AudioSpec, detector: Path | None) -> ClipPreparer:
+def _preparer(
+    video: VideoSpec, audio: AudioSpec, detector: Path | None, landmarks: Path | None
+) -> ClipPreparer:
     """The one of this process: loading detector and openSMILE costs more than a clip."""
     cv2.setNumThreads(1)  # there is a process for every core already
-    return ClipPreparer(video, audio, detector)
+    return ClipPreparer(video, audio, detector, landmarks)
 
 
 def prepare(
@@ -140,9 +145,18 @@ def prepare(
     keys = _keys(found, spec, cache, jobs)
     clips = dict(zip(keys, found, strict=True))
     missing = [key for key in clips if not _is_done(store.read_metadata(key), retry_crashed)]
-    detector = _detector(spec.video) if missing else None
+    faces = _networks(spec.video) if missing else _NO_NETWORKS
     tasks = [
-        ClipTask(clip, key, store.folder, spec.video, spec.audio, detector, utterance.seconds)
+        ClipTask(
+            clip,
+            key,
+            store.folder,
+            spec.video,
+            spec.audio,
+            faces.detector,
+            utterance.seconds,
+            faces.landmarks,
+        )
         for key in missing
         for clip, utterance in (clips[key],)
     ]
@@ -200,13 +214,23 @@ def _nothing(audio: AudioSpec, reason: str) -> PreparedClip:
     return PreparedClip((), np.zeros((0, audio.features), np.float32), reasons)
 
 
-def _detector(spec: VideoSpec) -> Path | None:
-    """The detector's file, fetched and tried once before many processes load it."""
+class _Networks(NamedTuple):
+    """Files of what finds faces."""
+
+    detector: Path | None
+    landmarks: Path | None
+
+
+_NO_NETWORKS = _Networks(None, None)
+
+
+def _networks(spec: VideoSpec) -> _Networks:
+    """The files, fetched and tried once before many processes load them."""
     if spec.source != "face":
-        return None
-    path = resolve("blazeface")
-    FaceDetector(path)
-    return path
+        return _NO_NETWORKS
+    detector, landmarks = resolve("blazeface"), resolve("face-landmarks")
+    FaceDetector(detector, landmarks)
+    return _Networks(detector, landmarks)
 
 
 def _clips(dialogues: Iterable[Dialogue]) -> Iterator[_Found]:

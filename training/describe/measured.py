@@ -1,7 +1,8 @@
 """The measured teacher: landmarks of face and body in words, on a CPU.
 
 `docs/behaviour.md` has the rules. It samples nothing and needs no prompt, so the same
-pictures in the same order always get the same words.
+pictures in the same order always get the same words. No times are told: stage 1 reads nothing
+from which they could be known.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from engine.behaviour import BehaviourReader, Observer
 from engine.behaviour.measures import MEASURES
 from engine.behaviour.rules import RULES, VERSION
 from export.models import resolve
-from training.describe.description import Description
+from training.describe.description import PARTS, Description
 from training.describe.teacher import Failure, Request
 
 NO_FACE = "no face is seen"
@@ -82,5 +83,5 @@ class MeasuredTeacher:
             self._dialogue = dialogue
             self._observer = Observer(self._reader)
         seen = self._observer(request.speaker, request.frames)
-        description = Description(seen.facial_expression, seen.body_language, seen.posture)
+        description = Description(*(seen.untimed.get(part, "") for part in PARTS))
         return description if description.text() else Failure(NO_FACE, final=True)

@@ -101,6 +101,16 @@ def test_crossed_arms_bring_wrists_to_elbows() -> None:
     assert measures(body(crossed))["arms_apart"] < 0.2
 
 
+@pytest.mark.parametrize(("out", "told"), [(0.2, False), (0.6, True)])
+def test_hands_held_out_are_both_beyond_the_shoulders(out: float, told: bool) -> None:
+    """By so many shoulder widths; hands that hang are not held out, nor is one alone."""
+    places = {Point.LEFT_WRIST: (420 + 200 * out, 380), Point.RIGHT_WRIST: (220 - 200 * out, 380)}
+    assert (measures(body(places))["hands_out"] >= 0.9) == told
+    one = {Point.LEFT_WRIST: places[Point.LEFT_WRIST]}
+    assert measures(body(one))["hands_out"] < 0.9
+    assert "hands_out" not in measures(body(places, hidden=(Point.RIGHT_WRIST,)))
+
+
 def test_shoulders_that_coincide_do_not_raise() -> None:
     """A body of less than a pixel has no numbers of the trunk."""
     tiny = body({Point.LEFT_SHOULDER: (220, 250)})

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.behaviour.baseline import PRIOR_FRAMES, Baseline
-from engine.behaviour.findings import find
+from engine.behaviour.findings import find, is_still
 from engine.behaviour.measures import MEASURES, Series
 from engine.behaviour.rules import BODY, FACE, POSTURE, RULES, Rule
 from engine.behaviour.words import sentence
@@ -89,10 +89,9 @@ def test_a_part_of_the_time_is_an_action_with_its_moment(baseline: Baseline) -> 
 
 
 def test_one_frame_alone_is_not_spoken_of(baseline: Baseline) -> None:
-    """It may be a slip of the network; of a single picture it is all there is."""
+    """It may be a slip of the network, also where it is all there is."""
     assert find(departing("brow_height", [0, 0, 3, 0, 0], baseline), baseline) == []
-    (finding,) = find(departing("brow_height", [2], baseline), baseline)
-    assert finding.words == "brows raised"
+    assert find(departing("brow_height", [2], baseline), baseline) == []
 
 
 def test_a_gap_of_one_frame_does_not_end_a_moment(baseline: Baseline) -> None:
@@ -162,10 +161,30 @@ def test_moving_hands_are_told(baseline: Baseline) -> None:
         return {f"{side}_hand_x": series(path), f"{side}_hand_height": series([-2.0] * len(path))}
 
     right = hand("right", moving)
-    assert [found.words for found in find(right, baseline)] == ["gesturing with the right hand"]
+    assert [found.words for found in find(right, baseline)] == ["moving the right hand"]
+    holding = hand("right", [0.0, 0.2, 0.0, 0.2])
+    assert find(holding, baseline) == []
     both = find(right | hand("left", moving), baseline)
-    assert [found.words for found in both] == ["gesturing with both hands"]
+    assert [found.words for found in both] == ["moving both hands"]
     assert find(hand("left", [0.5] * 4), baseline) == []
+
+
+def test_a_face_is_still_where_nothing_moves(baseline: Baseline) -> None:
+    """Blinks are no movement; a single frame that departs is, and so are lips that speak."""
+    still = {name: series([value] * 12) for name, value in usual().items()}
+    assert is_still(still, baseline)
+    assert is_still(still | {"eye_opening": series([0.32] * 6 + [0.05] + [0.32] * 5)}, baseline)
+    for name in ("lip_gap", "brow_height", "corner_lift", "gaze_x"):
+        once = departing(name, [0.0] * 5 + [1.5] + [0.0] * 6, baseline)
+        assert not is_still(still | once, baseline)
+    assert not is_still(still | {"lip_gap": series([0.0, 0.045] * 6)}, baseline)
+
+
+def test_few_frames_do_not_tell_that_a_face_is_still(baseline: Baseline) -> None:
+    """Nor one that is seen from the side."""
+    few = {name: series([value] * 4) for name, value in usual().items()}
+    assert not is_still(few, baseline)
+    assert not is_still({"head_yaw": series([50.0] * 12)}, baseline)
 
 
 names = st.sampled_from(sorted({rule.measure for rule in RULES}))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.behaviour.measures import Series
-from engine.behaviour.movement import hand_path, motion_energy, swings
+from engine.behaviour.movement import hand_keeps_moving, motion_energy, swings
 from engine.faces import Box
 from stream.media import Image, VideoFrame
 
@@ -98,19 +98,28 @@ def test_cuts_gaps_and_lost_faces_are_left_out() -> None:
     assert motion_energy([], []) == []
 
 
-def test_a_hand_that_moves_has_a_path() -> None:
-    """Median distance between looks in which both coordinates are known."""
-    x = Series((0.0, 1.0, 2.0), (0.0, 0.3, 0.3))
-    height = Series((0.0, 1.0, 2.0), (0.0, 0.4, 0.4))
-    assert hand_path(x, height) == pytest.approx(0.25)
-    assert hand_path(x, Series((1.0,), (0.4,))) == 0
+LOOKS = (0.0, 5.0, 10.0, 15.0)
 
 
-def test_a_hand_that_moves_once_makes_no_gesture() -> None:
-    """Between four looks it lay here, and then there; two looks tell nothing of movement."""
-    still = Series((0.0, 5.0, 10.0, 15.0), (1.0, 1.0, 1.0, 1.0))
-    once = Series(still.times, (0.0, 0.0, 0.5, 0.5))
-    assert hand_path(once, still) == 0
-    assert hand_path(Series((0.0, 15.0), (0.0, 0.2)), Series((0.0, 15.0), (1.0, 1.0))) == 0
-    gesturing = Series(still.times, (0.0, 0.5, 0.1, 0.6))
-    assert hand_path(gesturing, still) == pytest.approx(0.5)
+@pytest.mark.parametrize(
+    ("x", "moves"),
+    [
+        ((0.0, 0.5, 0.1, 0.6), True),
+        ((0.0, 0.5, 0.1, 0.1), True),
+        ((0.0, 0.0, 0.5, 0.5), False),
+        ((0.0, 0.4, 0.8, 1.2), False),
+        ((0.0, 0.2, 0.0, 0.2), False),
+        ((0.3, 0.3, 0.3, 0.3), False),
+    ],
+    ids=["to and fro", "with a rest", "put elsewhere", "one way", "holding something", "at rest"],
+)
+def test_a_hand_keeps_moving_or_not(x: tuple[float, ...], moves: bool) -> None:
+    """To and fro, further than a hand that holds something shakes."""
+    assert hand_keeps_moving(Series(LOOKS, x), Series(LOOKS, (1.0,) * 4), 0.3) == moves
+
+
+def test_a_hand_that_is_hardly_seen_does_not_move() -> None:
+    """Both coordinates must be known in four looks."""
+    x = Series(LOOKS, (0.0, 0.5, 0.1, 0.6))
+    assert not hand_keeps_moving(x, Series(LOOKS[:3], (1.0,) * 3), 0.3)
+    assert not hand_keeps_moving(x, Series((), ()), 0.3)

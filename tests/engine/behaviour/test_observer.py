@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -82,7 +83,7 @@ def test_an_utterance_that_cannot_be_read_changes_nothing() -> None:
 def test_live_and_the_measured_teacher_say_the_same(
     reader: BehaviourReader, detector: FaceDetector, clip: list[VideoFrame]
 ) -> None:
-    """Live the faces are those of the recogniser; the teacher finds them itself."""
+    """Live the faces are those of the recogniser; the teacher finds them itself, without times."""
     utterances = [tuple(clip[start : start + 24]) for start in (0, 18, 36)]
     observer, teacher = Observer(reader), MeasuredTeacher(reader)
     for number, frames in enumerate(utterances):
@@ -91,7 +92,15 @@ def test_live_and_the_measured_teacher_say_the_same(
         boxes = participant_pictures(frames, VideoSpec(), detector).boxes
         shown = observer("Ann", frames, boxes)
         assert isinstance(taught, Description)
-        assert shown.text == taught.text() != ""
+        assert " ".join(filter(None, shown.untimed.values())) == taught.text() != ""
+        for timed, untimed in zip(
+            (shown.facial_expression, shown.body_language, shown.posture),
+            shown.untimed.values(),
+            strict=True,
+        ):
+            assert set(re.findall("[a-z]+", untimed.lower())) <= set(
+                re.findall("[a-z]+", timed.lower())
+            )
         assert shown.moments
         assert all(
             frames[0].time <= one.start <= one.end <= frames[-1].time for one in shown.moments

@@ -49,6 +49,13 @@ def test_actions_come_in_the_order_of_time() -> None:
     assert sentence(FACE, findings, seen(lip_gap=0.0)) == expected
 
 
+def test_without_times_actions_come_in_the_order_of_time() -> None:
+    """As a model is taught that cannot know the times."""
+    findings = [action("b", 11.0, 11.5), action("a", 10.0, 10.5), state("c")]
+    assert sentence(FACE, findings, seen(lip_gap=0.0), timed=False) == "A and b; c."
+    assert sentence(FACE, findings[2:], seen(lip_gap=0.0), timed=False) == "C."
+
+
 def test_only_the_strongest_are_said() -> None:
     """In their own order, and only those of the part."""
     findings = [state(f"f{index}", strength=index) for index in range(MAX_FINDINGS + 2)]
@@ -63,9 +70,10 @@ def test_nothing_seen_is_nothing_said() -> None:
 
 
 def test_a_face_that_does_nothing_is_still() -> None:
-    """Only where the face was seen well enough, not from the side."""
-    assert sentence(FACE, [], seen(lip_gap=0.0)) == "Keeps a still face."
-    assert sentence(FACE, [], seen(head_yaw=50.0)) == ""
+    """Where that was found, and nothing else; otherwise nothing is said."""
+    assert sentence(FACE, [], seen(lip_gap=0.0), still=True) == "Keeps a still face."
+    assert sentence(FACE, [], seen(lip_gap=0.0)) == ""
+    assert sentence(FACE, [state("eyes closed")], seen(), still=True) == "Eyes closed."
 
 
 def test_a_head_that_does_nothing_is_still_or_moves() -> None:

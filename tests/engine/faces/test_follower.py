@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.faces import Box, Face, FaceDetector, FaceFollower, Square, TrackedFace
+from engine.faces import Box, Face, FaceDetector, FaceFollower, MainFace, Square, TrackedFace
 from engine.faces.follower import FORGET_SECONDS, RETRY_SECONDS, SMOOTHING_SECONDS, WHOLE_SECONDS
 from engine.faces.geometry import overlap
+from engine.faces.presence import UNCHECKED, Presence
 from stream.media import Image, VideoFrame
 
 HEIGHT, WIDTH = 480, 640
@@ -27,6 +28,10 @@ class Sight:
     def __init__(self, script: Sequence[Sequence[Box]], score: float = 0.9) -> None:
         self.script, self.score = script, score
         self.looks: list[Square] = []
+
+    def presence(self, image: Image, box: Box) -> Presence:
+        """Everything has the landmarks of a face."""
+        return UNCHECKED
 
     def within(self, image: Image, square: Square) -> list[Face]:
         """The faces whose middle is in the square and that are not too small in it."""
@@ -337,3 +342,108 @@ def test_a_real_face_is_steadier_than_the_detector(
     jerk = [np.abs(np.diff(path, n=2, axis=0)).mean() for path in (raw, smooth)]
     assert jerk[1] < 0.5 * jerk[0]
     assert np.abs(raw - smooth).mean() < 6
+
+
+class Looks(Sight):
+    """Boxes around x = 500 and beyond have no landmarks, but at the numbers of `bare`."""
+
+    def __init__(self, script: Sequence[Sequence[Box]], bare: Iterable[int] = ()) -> None:
+        super().__init__(script)
+        self.bare = set(bare)
+        self.checks = 0
+
+    def presence(self, image: Image, box: Box) -> Presence:
+        """By the place and the number of the picture."""
+        self.checks += 1
+        number = 256 * int(image[0, 0, 0]) + int(image[0, 0, 1])
+        return Presence(1.0 if box.centre[0] < 450 and number not in self.bare else 0.0)
+
+
+def test_a_patch_is_told_of_never_and_takes_no_place() -> None:
+    """A beam beside somebody, larger: no id, no place among those followed, and few looks."""
+    detector = Looks([[face(120, 100), face(520, 140)]] * 300)
+    follower = FaceFollower(cast(FaceDetector, detector), max_people=1)
+    seen = [follower(VideoFrame(index / 15, picture(index))) for index in range(300)]
+    assert ids(seen) == [[1]] * 300
+    assert detector.checks < 20 * (1 + 4) + 5
+
+
+def test_a_room_of_patches_hides_no_newcomer() -> None:
+    """Four patches are there first."""
+    patches = [face(470 + 60 * n, 50, 100 + 80 * (n % 4)) for n in range(3)]
+    detector = Looks([patches] * 30 + [[*patches, face(100, 80)]] * 40)
+    follower = FaceFollower(cast(FaceDetector, detector), max_people=2)
+    seen = [follower(VideoFrame(index / 15, picture(index))) for index in range(70)]
+    assert ids(seen)[:30] == [[]] * 30
+    assert ids(seen)[-1] == [1]
+
+
+def test_who_turns_the_back_is_out_until_the_face_is_back() -> None:
+    """Under the same id; one look without landmarks is not enough."""
+    once, long = range(14, 16), range(60, 120)
+    detector = Looks([[face(200)]] * 180, [*once, *long])
+    follower = FaceFollower(cast(FaceDetector, detector))
+    seen = ids(follower(VideoFrame(index / 15, picture(index))) for index in range(180))
+    assert seen[:60] == [[1]] * 60
+    assert seen[90:119] == [[]] * 29
+    assert seen[130:] == [[1]] * 50
+
+
+def test_what_was_a_face_once_does_not_keep_the_place() -> None:
+    """A patch that had landmarks for a second: later somebody else is followed instead."""
+    once = [[face(200)]] * 15
+    later = [[face(200), face(400, 60)]] * 300
+    detector = Looks(once + later)
+    detector.presence = lambda image, box: Presence(  # type: ignore[method-assign]
+        1.0 if box.side < 80 or int(image[0, 0, 1]) + 256 * int(image[0, 0, 0]) < 15 else 0.0
+    )
+    follower = FaceFollower(cast(FaceDetector, detector), max_people=1)
+    seen = ids(follower(VideoFrame(index / 15, picture(index))) for index in range(315))
+    assert seen[10] == [1]
+    assert seen[30:100] == [[]] * 70
+    assert seen[-1] == [2]
+
+
+def test_films_cut_every_two_seconds(detector: FaceDetector, clip: list[VideoFrame]) -> None:
+    """Everybody in a shot is somebody new, there at once, and one person in it."""
+    follower = FaceFollower(detector)
+    shots = [frame.image for frame in clip], [frame.image[:, ::-1] for frame in clip]
+    people = []
+    for shot in range(6):
+        for index in range(48):
+            image = np.ascontiguousarray(shots[shot % 2][index])
+            faces = follower(VideoFrame(2 * shot + index / 24, image))
+            people.append([(one.person, one.shot) for one in faces])
+    first = people[0][0][1]
+    assert people == [[(shot + 1, first + shot)] for shot in range(6) for _ in range(48)]
+
+
+def test_a_picture_on_the_wall_is_not_the_participant(
+    detector: FaceDetector, clip: list[VideoFrame], head: Image
+) -> None:
+    """A larger face that never moves, beside one that talks: for some seconds, then never."""
+    photo = np.asarray(cv2.resize(head, None, fx=1.3, fy=1.3), np.uint8)
+    follower, choose = FaceFollower(detector), MainFace()
+    chosen = []
+    for index in range(15 * 10):
+        talking = clip[index % len(clip)].image[:, 270:610]
+        small = np.asarray(cv2.resize(talking, (122, 130), interpolation=cv2.INTER_AREA), np.uint8)
+        frame = VideoFrame(index / 10, room((photo, 40), (small, 400)))
+        chosen.append(choose(follower(frame), frame.time))
+    last = [one.box.centre[0] for one in chosen[-20:] if one is not None]
+    assert len(last) == 20
+    assert min(last) > 320
+
+
+def test_a_picture_alone_is_looked_at(detector: FaceDetector, head: Image) -> None:
+    """A photo that is held before the camera has a face; somebody who talks is no picture."""
+    follower, choose = FaceFollower(detector), MainFace()
+    frames = [VideoFrame(index / 10, room((head, 250))) for index in range(60)]
+    assert all(choose(follower(frame), frame.time) is not None for frame in frames)
+
+
+def test_somebody_who_talks_is_no_picture(detector: FaceDetector, clip: list[VideoFrame]) -> None:
+    """Through seconds of looking straight ahead."""
+    follower = FaceFollower(detector)
+    seen = [follower(VideoFrame(index / 10, frame.image)) for index, frame in enumerate(clip)]
+    assert not any(face.is_picture for faces in seen for face in faces)

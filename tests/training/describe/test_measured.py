@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from engine.behaviour import BehaviourReader, Observer
 from export.models import resolve
 from stream.errors import UserError
 from stream.media import VideoFrame
@@ -72,6 +74,26 @@ def test_a_face_is_described(teacher: MeasuredTeacher, frames: tuple[VideoFrame,
     assert isinstance(answer, Description)
     assert "yes" in answer.facial_expression
     assert "right" in answer.posture
+
+
+def test_a_description_has_no_times(
+    teacher: MeasuredTeacher, frames: tuple[VideoFrame, ...]
+) -> None:
+    """They are in live events alone: nothing that stage 1 reads tells them."""
+    (answer,) = teacher.describe([request(frames)])
+    assert isinstance(answer, Description)
+    assert not re.search(r"\d", answer.text())
+    live = Observer(BehaviourReader(*map(resolve, ("face-landmarks", "pose", "blazeface"))))
+    assert re.search(r"from \d\.\d s to", live("Ann", frames).text)
+
+
+def test_a_poster_has_no_description(
+    teacher: MeasuredTeacher, frames: tuple[VideoFrame, ...]
+) -> None:
+    """A face in a single frame, as a film cuts to a picture on a wall."""
+    blank = [VideoFrame(frame.time, np.zeros_like(frame.image)) for frame in frames]
+    poster = (*blank[:8], frames[8], *blank[9:])
+    assert teacher.describe([request(poster)]) == [Failure(NO_FACE, final=True)]
 
 
 def test_pictures_without_a_face_fail_for_good(teacher: MeasuredTeacher) -> None:
