@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from statistics import median
 
-LEAST_LOG_PROBABILITY = -0.7
+LEAST_LOG_PROBABILITY = -0.8
 """The middle utterance of those heard lately is less sure than this in other languages."""
 BELIEVED_LOG_PROBABILITY = -0.4
 """Words surer than this are believed even where the others are not English."""
-LEAST_UTTERANCES = 4
+LEAST_UTTERANCES = 5
 """Fewer say nothing."""
 KEPT_UTTERANCES = 8
 """Utterances heard lately: who changes to English is understood again soon."""

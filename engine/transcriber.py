@@ -54,8 +54,9 @@ REPETITION = "repeated words left out"
 """Why the words of an utterance are fewer than were recognised."""
 LONGEST_REPEAT = 40
 """Words of a phrase that is looked for again."""
-SURE_SHORT_LOG_PROBABILITY = -0.6
-"""Less likely words of a sound that is too short to be an utterance by itself are none."""
+SURE_SHORT_LOG_PROBABILITY = -0.9
+"""Less likely words of a sound that is too short to be an utterance by itself are none. Of 125
+short sounds without words (EmoGator) ten have some by this, most of them "Yeah" or "Oh"."""
 
 
 _PUNCTUATION = string.punctuation + "\u2019\u2026\u201c\u201d"
@@ -174,6 +175,13 @@ class Heard:
         return self.log_probability >= MIN_LOG_PROBABILITY
 
     @property
+    def is_sure_word(self) -> bool:
+        """Whether a short sound is a word."""
+        sure = self.log_probability >= SURE_SHORT_LOG_PROBABILITY
+        spelt = any(letter.isalnum() for letter in self.text)
+        return sure and spelt and self.no_speech <= MAX_NO_SPEECH
+
+    @property
     def words(self) -> str:
         """What was said, repetitions a few times only; empty where nothing was said."""
         if not self.was_said:
@@ -207,8 +215,7 @@ class WordsOfSpeech:
         """The words of an utterance, and why there are fewer than were heard."""
         heard = self._hear(utterance.audio, check)
         if utterance.short:
-            sure = heard.log_probability >= SURE_SHORT_LOG_PROBABILITY
-            return Words(heard.words if sure and heard.no_speech <= MAX_NO_SPEECH else None)
+            return Words(heard.words if heard.is_sure_word else None)
         reasons = (REPETITION,) if heard.shortened else ()
         if self._is_foreign(utterance, heard):
             return Words(None, (*reasons, NOT_ENGLISH))
