@@ -37,9 +37,13 @@ ROLLING_SHARE = 0.5
 """Share of the cues that begin with what the cue before them ended with, from which on captions
 roll: each line is shown again while the next one comes."""
 
+LONGEST_TIMING = 200
+"""Characters of a line that was meant to give times."""
+
 _TIME = r"(?:(\d{1,4})\s?:\s?)?(\d{1,2})\s?:\s?(\d{1,2})(?:\s?[.,:]\s?(\d{1,9}))?"
 _ARROW = r"(?:[-=\u2010-\u2015\u2212]{1,3}\s?>|[-\u2010-\u2015\u2212]{1,3}|[\u2192\u21d2\u27f6])"
 _TIMING = re.compile(rf"\s*{_TIME}\s*{_ARROW}\s*{_TIME}(?:\s.*)?", re.DOTALL)
+_POINTED = re.compile(r"[>\u2192\u21d2\u27f6]")
 _LIKE_TIMING = re.compile(rf"\s*-?[\d?x]+\s?:[\d\s:.,?x-]*{_ARROW}[\s\d:.,?x-]*", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|</?>|<\d[\d:.,]*>|\{\\[^{}]*\}")
 _SOUND = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|[\u2669-\u266c]")  # [laughs], (sighs), notes of music
@@ -211,7 +215,12 @@ def _blocks(lines: Sequence[str], webvtt: bool) -> Iterator[tuple[str, list[str]
 
 
 def _is_timing(line: str) -> bool:
-    return bool(_TIMING.fullmatch(line) or _LIKE_TIMING.fullmatch(line))
+    """Whether a line gives times, or was meant to. "5:30 - 6:30" may be words."""
+    pointed = bool(_POINTED.search(line))
+    found = _TIMING.fullmatch(line)
+    if found is not None:
+        return pointed or None not in (found[1], found[5])
+    return pointed and len(line) <= LONGEST_TIMING and bool(_LIKE_TIMING.fullmatch(line))
 
 
 def _drop_number(words: list[str], before: int) -> int:

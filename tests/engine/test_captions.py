@@ -170,9 +170,18 @@ def test_hours_beyond_a_hundred(tmp_path: Path) -> None:
         ("1\n{0}\na\n\nand more\n\n2\n{1}\nb", ["a and more", "b"]),
         ("1\n{0}\na\n2\n{1}\nb\n", ["a", "b"]),
         ("{0}\na\n\n{1}\n42\n\n", ["a", "42"]),
+        ("1\n{0}\n5:30 - 6:30\n\n2\n{1}\n12: 3 - 4", ["5:30 - 6:30", "12: 3 - 4"]),
         ("1\n\n{0}\n\na\n\n2\n\n{1}\n\nb\n\n", ["a", "b"]),
     ],
-    ids=["arrow", "cr cr lf", "empty line", "no empty line", "no numbers", "double-spaced"],
+    ids=[
+        "arrow",
+        "cr cr lf",
+        "empty line",
+        "no empty line",
+        "no numbers",
+        "words like times",
+        "double-spaced",
+    ],
 )
 def test_subrip_of_other_writers(tmp_path: Path, text: str, expected: list[str]) -> None:
     """All words, and no number among them."""
@@ -273,6 +282,13 @@ def test_hostile_markup_is_read_in_linear_time(tmp_path: Path) -> None:
     """A megabyte of open brackets is text like any other."""
     text = "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<" * 1_000_000
     assert read_captions(write(tmp_path, text)).text(1, 2) == "<" * 1_000_000
+
+
+@pytest.mark.parametrize("line", ["1:" + "-" * 200_000 + "> a", "A" * 500_000, "(" * 500_000])
+def test_hostile_lines_are_read_in_linear_time(tmp_path: Path, line: str) -> None:
+    """What looks like times, speakers or sounds, and is not."""
+    text = f"WEBVTT\n\n00:01.000 --> 00:02.000\n{line}\n"
+    assert read_captions(write(tmp_path, text)).cues
 
 
 def test_beside_the_media(tmp_path: Path) -> None:
