@@ -100,7 +100,8 @@ async def recognize(options: cli.Options, began: float, signals: Signals) -> int
         wanted = assembly.wanted(options, source, words)
         vitals = await open_vitals(stack, options)
         say("loading the models ...")
-        cutter = await in_daemon_thread(lambda: assembly.new_cutter(source, resolve, spec))
+        new_cutter = functools.partial(assembly.new_cutter, listen=wanted.listen)
+        cutter = await in_daemon_thread(lambda: new_cutter(source, resolve, spec))
         base = spec["llm"]["base"]
         load = functools.partial(assembly.load_worker, options, resolve, base, wanted)
         worker = await in_daemon_thread(load)
@@ -119,7 +120,11 @@ async def recognize(options: cli.Options, began: float, signals: Signals) -> int
         )
     skipped = source.skipped_packets
     lines = report(
-        summary, began=began, peak_bytes=peak_memory(), skipped=skipped, blips=cutter.blips
+        summary,
+        began=began,
+        peak_bytes=peak_memory(),
+        skipped=skipped,
+        blips=cutter.blips + summary.too_short,
     )
     for line in lines:
         say(line)
@@ -168,7 +173,7 @@ async def serve(options: cli.ServeOptions, signals: Signals) -> int:
                 try:
                     # Reads and checks weights: nobody else's media may wait for that.
                     cutter = await in_daemon_thread(
-                        lambda: assembly.new_cutter(source, resolve, spec)
+                        lambda: assembly.new_cutter(source, resolve, spec, listen=wanted.listen)
                     )
                     summary = await engine.attend(
                         source,

@@ -26,6 +26,7 @@ from engine.worker import Recognized, Worker
 from stream.cutter import VIDEO_LAG, UtteranceCutter, WorkPlan
 from stream.errors import UserError
 from stream.ids import uuid7_factory
+from stream.segmenter import SegmenterConfig
 from stream.sources import DEFAULT_PARTICIPANT, Source, file_path, open_source
 from stream.vad import SileroVad
 
@@ -203,19 +204,23 @@ def load_worker(options: Options, resolve: Resolve, base: str, wanted: Wanted) -
     return Worker(models.recognizer, models.transcribe, perception=models.perception)
 
 
-def new_cutter(source: Source, resolve: Resolve, spec: Mapping[str, Any]) -> UtteranceCutter:
+def new_cutter(
+    source: Source, resolve: Resolve, spec: Mapping[str, Any], *, listen: bool = False
+) -> UtteranceCutter:
     """What cuts the media of one open source into utterances.
 
     Args:
         source: Whose.
         resolve: Finds the weights of the voice detector.
         spec: Of the bundle.
+        listen: Whether words are recognised, which tells a short word from a click.
     """
     vad = SileroVad(resolve("silero-vad")) if source.has_audio else None
     audio = spec["audio"]
     return UtteranceCutter(
         vad,
         participant=source.participant,
+        config=SegmenterConfig(keep_short=listen),
         ahead=WorkPlan(audio["window_seconds"], audio["hop_seconds"]),
         # The packets of a file may be stored far apart; live there is no time to wait.
         video_lag_seconds=LIVE_VIDEO_LAG if source.live else VIDEO_LAG,
@@ -295,10 +300,10 @@ def _load_recognizer(options: Options, resolve: Resolve, base: str) -> Recognize
 def _load_transcriber(resolve: Resolve, options: Options, wanted: Wanted) -> Transcribe | None:
     if not wanted.listen:
         return wanted.words
-    from engine.transcriber import Transcriber
+    from engine.transcriber import Transcriber, WordsOfSpeech
 
     transcriber = Transcriber(resolve("whisper-tiny.en"), _threads_of_words(options))
-    return lambda utterance, check: transcriber(utterance.audio, check)
+    return WordsOfSpeech(transcriber.hear)
 
 
 def _threads_of_words(options: Options) -> int:

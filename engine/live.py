@@ -76,6 +76,8 @@ class RunSummary:
     """What the clock showed when the first event was made."""
     failure: Exception | None = None
     """What ended the source early, if anything did."""
+    too_short: int = 0
+    """Short sounds in which no word was heard."""
 
 
 async def run(
@@ -245,6 +247,7 @@ class Engine:
             wall_seconds=self._clock() - began,
             first_event_at=seat.first_event_at,
             failure=failure,
+            too_short=seat.too_short,
         )
 
     async def _read(self, seat: _Seat) -> Exception | None:
@@ -365,6 +368,7 @@ class Engine:
                 recognized = _with_losses(recognized, job)
             last = recognized.utterance.end == utterance.end
             self._publish(seat, job, outcome, recognized, spoken_at if last else None)
+        seat.too_short += utterance.short and not outcome.results and outcome.error is None
         if isinstance(outcome.error, NotWanted):
             self.vitals.drop("speculations" if job.paused else "partials")
         elif outcome.error is not None:
@@ -509,6 +513,7 @@ class _Seat:
     recognized: int = 0
     failed: int = 0
     dropped: int = 0
+    too_short: int = 0
     media_seconds: float = 0.0
     first_event_at: float | None = None
 

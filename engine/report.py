@@ -20,7 +20,7 @@ def report(
         began: What its clock showed when the program started.
         peak_bytes: Most memory in use, see `peak_memory`.
         skipped: Packets of the source that were damaged.
-        blips: Sounds too short to be an utterance.
+        blips: Sounds too short to be an utterance, and without a word where words are heard.
     """
     factor = summary.wall_seconds / summary.media_seconds if summary.media_seconds else 0.0
     lines = [

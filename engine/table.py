@@ -267,8 +267,10 @@ class TableWorker(Worker):
         """A turn for everybody who speaks in an utterance, in order.
 
         What was said before a change of speaker is final, though the utterance goes on. A turn
-        that cannot be recognised ends itself alone.
+        that cannot be recognised ends itself alone. A short sound without a word is no turn.
         """
+        if self.is_too_short(utterance):
+            return
         if place.key not in self._seats:
             self._seats[place.key] = _Seat(self._new_vad())
         seat, failure = self._seats[place.key], None

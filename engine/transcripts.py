@@ -15,7 +15,18 @@ from stream.media import Utterance
 
 logger = logging.getLogger(__name__)
 
-Transcribe = Callable[[Utterance, Check], str | None]
+
+@dataclass(frozen=True)
+class Words:
+    """What a recogniser made of an utterance."""
+
+    text: str | None
+    """None or "" where there are no words."""
+    reasons: tuple[str, ...] = ()
+    """Why they are worse than they could be."""
+
+
+Transcribe = Callable[[Utterance, Check], Words | str | None]
 """Gives the words of an utterance, None or "" where there are none. The function that it is given
 is to be called now and then: it raises what ends it where nobody wants the words any more."""
 
@@ -38,12 +49,17 @@ class Transcript:
     """How long it took."""
     failed: bool = False
     """Whether the words are missing because of an error."""
+    reasons: tuple[str, ...] = ()
+    """Why the words are worse than they could be."""
 
     def of(self, utterance: Utterance) -> Utterance:
         """The utterance with its words; without them it still has a voice and a face."""
         if self.failed:
             return replace(utterance, degraded=(*utterance.degraded, FAILED))
-        return utterance.with_text(self.text)
+        said = utterance.with_text(self.text)
+        if not self.reasons:
+            return said
+        return replace(said, degraded=(*said.degraded, *self.reasons))
 
 
 @dataclass(frozen=True)
@@ -123,16 +139,18 @@ class Transcripts:
                 raise NotWanted
 
         began = self._clock()
-        text, failed = None, False
+        words, failed = Words(None), False
         try:
-            text = self._transcribe(utterance, check) or None
+            found = self._transcribe(utterance, check)
+            words = found if isinstance(found, Words) else Words(found)
         except NotWanted:
             logger.debug("utterance at %.1f s goes on", utterance.start)
         except (Exception, SystemExit) as error:  # no library may end the program from here
             reason = str(error) or repr(error)
             logger.warning("utterance at %.1f s has no transcript: %s", utterance.start, reason)
             failed = True
-        return Transcript(text, 1000 * (self._clock() - began), failed)
+        milliseconds = 1000 * (self._clock() - began)
+        return Transcript(words.text or None, milliseconds, failed, words.reasons)
 
 
 def _stretch(utterance: Utterance) -> Stretch:

@@ -147,8 +147,17 @@ class Worker:
     def turns(
         self, place: Place, utterance: Utterance, *, final: bool = True, check: Check = go_on
     ) -> Iterator[Recognized]:
-        """The turns of the dialogue that an utterance is: of one participant one."""
+        """The turns of the dialogue that an utterance is: of one participant one.
+
+        A short sound without a word is no turn.
+        """
+        if self.is_too_short(utterance):
+            return
         yield self.recognize(place, utterance, final=final, check=check)
+
+    def is_too_short(self, utterance: Utterance) -> bool:
+        """Whether it is a short sound in which no word is heard; waits for its words."""
+        return utterance.short and self._said(utterance).text is None
 
     def recognize(
         self, place: Place, utterance: Utterance, *, final: bool = True, check: Check = go_on

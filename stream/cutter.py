@@ -11,7 +11,7 @@ import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from stream.audio import sample_index
@@ -226,7 +226,7 @@ class UtteranceCutter:
             ended += self._segmenter.push(time, self._vad(window))
             self._heard = sample_index(end)
         ended += self._segmenter.flush()
-        self._end([Boundary(b.start, min(b.end, end)) for b in ended])
+        self._end([replace(b, end=min(b.end, end)) for b in ended])
         self._note_open(None)
 
     def _end(self, boundaries: Sequence[Boundary]) -> None:
@@ -328,6 +328,7 @@ class UtteranceCutter:
             audio=audio if self.timeline.audio_end is not None else audio[:0],
             frames_dropped=frames_dropped,
             degraded=self._degraded(start, end, frames_dropped, final),
+            short=boundary.short,
         )
 
     def _degraded(

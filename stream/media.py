@@ -65,6 +65,8 @@ class Utterance:
     """Frames of this stretch that were lost or could not be decoded."""
     degraded: tuple[str, ...] = ()
     """Reasons why the media is worse than it could be, for the event."""
+    short: bool = False
+    """Whether there is so little speech that it is an utterance only if a word is heard in it."""
 
     @property
     def duration(self) -> float:

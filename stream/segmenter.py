@@ -8,9 +8,10 @@ The rules, in the order in which a window of sound meets them:
 * `hangover_seconds` without speech end it, `post_roll_seconds` after its last speech.
 * With less than `min_speech_seconds` of speech it is a blip (a click, a cough). A blip waits
   `merge_seconds` for more speech and becomes part of what follows, or else is let go and
-  counted.
+  counted. With `keep_short` one that may be a word is given as a short utterance instead.
 * An utterance that would pass `max_seconds` is cut before the quietest window of its last
-  `cut_search_seconds`; the next one continues on the very next sample, however short it is.
+  `cut_search_seconds`; the next one continues on the very next sample. Where nearly nothing
+  follows, what is left over is no word but the end of one: it is a blip that is let go.
 """
 
 from __future__ import annotations
@@ -46,6 +47,10 @@ class SegmenterConfig:
     """Sound taken along from before the first speech."""
     post_roll_seconds: float = 0.03
     """Sound taken along from after the last speech."""
+    keep_short: bool = False
+    """Whether a blip that may be a word is given, for a recogniser of words to judge."""
+    shortest_word_seconds: float = 0.06
+    """Less speech than this is no word: "no" has twice as much, a click about half of it."""
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -67,6 +72,8 @@ class Boundary:
     """Media seconds."""
     end: float
     """Media seconds."""
+    short: bool = False
+    """Whether it is a blip that may be a word."""
 
 
 class Segmenter:
@@ -151,7 +158,7 @@ class Segmenter:
     @property
     def _is_blip(self) -> bool:
         enough = self._speech_seconds > self.config.min_speech_seconds - _EPSILON
-        return not (self._continued or enough)
+        return not enough
 
     @property
     def _patience(self) -> float:
@@ -181,13 +188,23 @@ class Segmenter:
 
     def _close(self) -> list[Boundary]:
         assert self._start is not None
-        ended = self.tentative
+        ended = self.tentative or self._short_word
         self._start = None
         if ended is None:
             self.blips += 1
             return []
         self._floor = ended.end
         return [ended]
+
+    @property
+    def _short_word(self) -> Boundary | None:
+        """The open blip, if it may be a word."""
+        assert self._start is not None
+        enough = self._speech_seconds > self.config.shortest_word_seconds - _EPSILON
+        if not self.config.keep_short or self._continued or not enough:
+            return None
+        end = min(self._speech_end + self.config.post_roll_seconds, self._now)
+        return Boundary(self._start, end, short=True)
 
     def _split(self) -> list[Boundary]:
         """Cut before the quietest recent window; what follows stays open."""
@@ -199,8 +216,9 @@ class Segmenter:
             return self._close()
         boundary = Boundary(self._start, cut)
         self._start = self._floor = cut
-        self._speech_seconds = 0.0
         self._continued = True
         while self._recent[0][0] < cut - _EPSILON:
             self._recent.popleft()
+        heard = [probability >= self.config.leave_probability for _, probability in self._recent]
+        self._speech_seconds = self._window * sum(heard)
         return [boundary]

@@ -33,7 +33,8 @@ class SpeakerGuess:
     """Who said an utterance."""
 
     person: int
-    """From 1 in the order in which voices were first heard; never given to anybody else."""
+    """From 1 in the order in which voices were first heard; never given to anybody else, but that
+    short sound before the first voice counts as the first one's, unsurely."""
     sure: bool
     """Whether the voice is clearly this person's and nobody else's."""
     similarity: float
@@ -70,8 +71,10 @@ class Speakers:
         short = end - start < SHORT_SECONDS
         vector = np.asarray(embedding, np.float64)
         if not self._sums:
+            if short:
+                return SpeakerGuess(1, False, 0.0)
             self._add(vector)
-            return SpeakerGuess(1, not short, 0.0)
+            return SpeakerGuess(1, True, 0.0)
         similarities = np.stack(self._sums) @ vector / np.array(self._counts)
         best = int(similarities.argmax())
         similarity = float(similarities[best])

@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.transcriber import Transcriber
+from engine.language_check import LEAST_UTTERANCES, NOT_ENGLISH
+from engine.transcriber import (
+    REPETITION,
+    Heard,
+    Transcriber,
+    WordsOfSpeech,
+    without_repetitions,
+)
 from export.models import resolve
 from stream.errors import UserError
-from stream.media import SAMPLE_RATE, Samples
+from stream.media import SAMPLE_RATE, Samples, Utterance
 
 ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -90,3 +97,108 @@ def test_wrong_folder(tmp_path: Path) -> None:
     """A folder without a model is the user's to put right."""
     with pytest.raises(UserError, match="holds no Whisper model"):
         Transcriber(tmp_path)
+
+
+def heard(text: str, *, sure: float = -0.2, no_speech: float = 0.1, endless: bool = False) -> Heard:
+    """What a decoder wrote."""
+    return Heard(text, no_speech, sure, endless)
+
+
+def said(id: str = "a", *, short: bool = False) -> Utterance:
+    """An utterance whose sound is not looked at."""
+    return Utterance(id, "p", 0.0, 1.0, short=short)
+
+
+LOOP = "No, " * 40
+
+
+@pytest.mark.parametrize(
+    ("decoded", "words"),
+    [
+        (heard(f"I told you so. {LOOP}"), "I told you so. No, No, No,"),
+        (heard(f"I told you so. {LOOP}", endless=True), "I told you so. No, No, No,"),
+        (heard(f"{LOOP} leave me alone."), "No, No, No, leave me alone."),
+        (heard("Well. " + "I do not know. " * 9 + "I do"), "Well. " + "I do not know. " * 3),
+        (heard("No, no, no, no, I said no."), "No, no, no, no, I said no."),
+        (heard(LOOP, endless=True), ""),
+        (heard("made up all the way", endless=True), ""),
+    ],
+    ids=["end", "limit", "start", "phrase", "plausible", "noise", "no end"],
+)
+def test_a_repetition_does_not_cost_the_other_words(decoded: Heard, words: str) -> None:
+    """What is said again and again is written a few times, and what is around it is kept."""
+    assert decoded.words == words.strip()
+    assert decoded.shortened == (words.strip() != decoded.text)
+
+
+def test_a_repetition_that_was_left_out_is_said() -> None:
+    """In the event, beside what is left of the words."""
+    words = WordsOfSpeech(lambda *_: heard(f"I told you so. {LOOP}"))(said())
+    assert (words.text, words.reasons) == ("I told you so. No, No, No,", (REPETITION,))
+
+
+def test_no_and_no_again_in_real_sound_keeps_the_words(
+    transcriber: Transcriber, speech: Samples
+) -> None:
+    """A sentence, then a fragment of it over and over, until 14 s are full."""
+    fragment = speech[int(0.6 * SAMPLE_RATE) : int(1.1 * SAMPLE_RATE)]
+    sound = np.concatenate([speech[: 4 * SAMPLE_RATE], *[fragment] * 20])
+    assert "best of times" in transcriber(sound)
+
+
+def test_without_repetitions_leaves_other_words_alone() -> None:
+    """Three times is how people speak."""
+    words = "no no no it was it was it was".split()
+    assert without_repetitions(words) == (words, [])
+
+
+@pytest.mark.parametrize(
+    ("decoded", "text"),
+    [
+        (heard("No."), "No."),
+        (heard("you", sure=-0.95), None),
+        (heard("Thank you.", no_speech=0.8), None),
+        (heard("..."), None),
+        (heard(""), None),
+    ],
+)
+def test_a_short_sound_has_words_only_if_they_are_sure(decoded: Heard, text: str | None) -> None:
+    """What Whisper makes up for a click is no utterance."""
+    assert (WordsOfSpeech(lambda *_: decoded)(said(short=True)).text or None) == text
+
+
+def test_a_short_real_word_is_heard_and_a_click_is_not(
+    transcriber: Transcriber, speech: Samples
+) -> None:
+    """Clicks and hiss of a fifth of a second have no words."""
+    recognise = WordsOfSpeech(transcriber.hear)
+    quiet = np.zeros(SAMPLE_RATE // 5, np.float32)
+    for sound in (noise()[: SAMPLE_RATE // 5], tone()[: SAMPLE_RATE // 5], quiet):
+        click = Utterance("a", "p", 0.0, 0.2, audio=sound, short=True)
+        assert not recognise(click).text
+
+
+def test_words_that_may_not_be_english_are_left_out_and_hinted_at_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """After a few unsure utterances; a sure one is believed all the same, and English later on."""
+    now = heard("this will be a metal hub game.", sure=-0.9)
+    recognise = WordsOfSpeech(lambda *_: now)
+    found = [recognise(said(str(number))) for number in range(LEAST_UTTERANCES + 2)]
+    assert [words.text is None for words in found] == [False] * (LEAST_UTTERANCES - 1) + [True] * 3
+    assert [words.reasons for words in found] == [()] * (LEAST_UTTERANCES - 1) + [
+        (NOT_ENGLISH,)
+    ] * 3
+    assert [record.message.count("--no-text") for record in caplog.records] == [1]
+    now = heard("Kids are talking by the door.")
+    assert recognise(said("sure")).text == now.text
+    for number in range(8):
+        recognise(said(f"english {number}"))
+    now = heard("hardly understood by the door", sure=-0.9)
+    assert recognise(said("last")).text == now.text
+
+
+def test_an_utterance_that_is_heard_time_and_again_counts_once() -> None:
+    """One that goes on is recognised at each pause."""
+    recognise = WordsOfSpeech(lambda *_: heard("not understood at all", sure=-0.9))
+    assert [recognise(said("a")).text for _ in range(9)] == ["not understood at all"] * 9

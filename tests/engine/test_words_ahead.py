@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.transcripts import FAILED, KEPT, Transcripts
+from engine.transcripts import FAILED, KEPT, Transcripts, Words
 from stream.media import Utterance
 
 SECONDS = 5.0
@@ -106,6 +106,13 @@ def test_no_words(text: str | None) -> None:
     heard = Transcripts(lambda *_: text).of(said("a")).result(SECONDS)
     known = heard.of(said("a"))
     assert (known.text, known.degraded) == (None, ())
+
+
+def test_what_is_wrong_with_the_words_is_told() -> None:
+    """Beside what else is wrong with the utterance."""
+    heard = Transcripts(lambda *_: Words("no", ("unsure",))).of(said("a")).result(SECONDS)
+    known = heard.of(replace(said("a"), degraded=("audio gap",)))
+    assert (known.text, known.degraded) == ("no", ("audio gap", "unsure"))
 
 
 def test_what_fails_is_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -306,3 +306,17 @@ def test_words_that_were_begun_are_not_recognised_again() -> None:
     assert finish(worker, utterance(0)).utterance.text == "words 0"
     assert heard == ["0"]
     Worker(Listener()).listen(utterance(1))
+
+
+@pytest.mark.parametrize(("word", "turns"), [("No.", 1), ("", 0)])
+def test_a_short_sound_is_a_turn_only_if_a_word_is_heard(word: str, turns: int) -> None:
+    """Without one the dialogue knows nothing of it."""
+    listener = Listener()
+    texts = iter([word, "hello"])
+    worker = Worker(listener, lambda *_: next(texts))
+    sound = replace(utterance(0), short=True)
+    place = Place("a", "d")
+    assert len(list(worker.turns(place, sound))) == turns
+    (after,) = worker.turns(place, utterance(1))
+    assert after.turn == turns
+    assert [turn.text for turn in listener.heard[-1][1]] == [word] * turns

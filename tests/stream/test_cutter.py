@@ -188,6 +188,20 @@ def test_sound_of_a_fifth_of_a_second_gives_no_utterance_but_is_counted() -> Non
     assert cutter.blips == 1
 
 
+def test_a_short_word_is_marked_where_words_are_recognised() -> None:
+    """Also where the sound ends right after it; and it is no news before."""
+    cutter = UtteranceCutter(
+        loud,
+        participant="a",
+        config=SegmenterConfig(keep_short=True),
+        ahead=WorkPlan(0.5, 0.25),
+    )
+    [word] = _cut(cutter, _together(bursts(0.2, [(0, 0.2)], SAMPLE_RATE)))
+    assert word.short
+    assert not [one for one in cutter.take_work() if isinstance(one, SoFar)]
+    assert cutter.blips == 0
+
+
 def test_nothing_gives_nothing() -> None:
     """Media without a single item is no error."""
     assert _cutter().flush() == []
