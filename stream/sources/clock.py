@@ -56,6 +56,7 @@ class TrackClock(Generic[T]):
         self._beside: TrackClock[Any] | None = None
         self._shift = 0.0  # what is added to the track's own time
         self._last = 0.0  # where the last frame was placed
+        self._jitter = BACK_SECONDS  # a step back by no more; the first frames may come early
         self._next = 0.0  # where the next frame is expected
         self._step = 0.0  # between the last two frames
         self._refused = False  # whether the last leap was one ahead that was no pause
@@ -129,7 +130,7 @@ class TrackClock(Generic[T]):
         if leapt > self._next:
             confirmed = time >= leapt - BACK_SECONDS and raw - held.raw <= LONGEST_PAUSE_SECONDS
         else:
-            confirmed = time < self._last - JITTER_SECONDS
+            confirmed = time < self._last - self._jitter
         # Half-way, because pictures may come faster than their container says.
         between = (self._last + time) / 2 if time >= self._last else self._next
         return [self._leap(held) if confirmed else self._wrong(held, between)]
@@ -185,7 +186,7 @@ class TrackClock(Generic[T]):
         """Whether a frame at `time` needs no second thought."""
         step = time - self._next
         usual = max(LEAP_SECONDS, 2 * min(self._step, _LONGEST_STEP))
-        if time >= self._last - JITTER_SECONDS and step <= usual:
+        if time >= self._last - self._jitter and step <= usual:
             return True
         beside = self._listening
         return step > 0 and beside is not None and time <= beside._next + _REACHED_SECONDS
@@ -203,6 +204,7 @@ class TrackClock(Generic[T]):
     def _put(self, frame: _Frame[T], time: float) -> tuple[T, float]:
         self._step = max(frame.duration, time + frame.duration - self._next)
         self._last, self._next = time, time + frame.duration
+        self._jitter = JITTER_SECONDS
         if self._listening is not None and self._shift == self._listening._shift:
             self._lead = min(max(self._lead, time - self._listening._next), NEAR_SECONDS)
         return frame.item, time

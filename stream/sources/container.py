@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ class Location:
             UserError: It is a terminal, or closed.
         """
         shown = "standard input"
+        if sys.stdin is None:  # its number may by now be that of something else
+            raise UserError(f"{shown} is closed; pipe media into it, or name a file")
         if is_regular(STDIN):  # it can be read from any place, as some formats need
             return cls("file:/dev/stdin", shown, options={"protocol_whitelist": "file"})
         return cls("pipe:", shown, source=Pipe(STDIN))

@@ -72,6 +72,11 @@ def test_small_steps_back_and_real_pauses_are_left_alone() -> None:
     assert _place([0.0, 0.04, 0.02, 600.0], 0.04) == [0.0, 0.04, 0.02, 600]
 
 
+def test_a_track_may_begin_a_little_early() -> None:
+    """Decoders are given some pictures and sound that lie before the beginning."""
+    assert _place([-0.6, -0.2, 0.2], 0.4) == [-0.6, -0.2, 0.2]
+
+
 @pytest.mark.parametrize("by", [1.5, 5.0, 30.0, 500.0, 95_443.7, -2.0, -30.0, -500.0])
 @pytest.mark.parametrize("at", [0, 1, 50, 99])
 @pytest.mark.parametrize("kind", ["video", "audio"])
