@@ -15,7 +15,6 @@ if __name__ == "__main__":
 
 import asyncio
 import contextlib
-import errno
 import functools
 import logging
 import os
@@ -27,6 +26,7 @@ from importlib import metadata
 from pathlib import Path
 
 from engine import cli
+from engine.arguments import flushed
 from engine.memory import share_arenas
 from stream.errors import UserError
 from stream.printable import message as printable
@@ -284,13 +284,7 @@ def leave(code: int) -> NoReturn:
     A camera that hangs, or what is computed when a run is aborted, cannot be ended; it would
     crash an interpreter that is half gone.
     """
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except OSError as error:  # nobody reads it, or it is full; Python would complain of both
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-            code = code or int(error.errno not in (errno.EPIPE, errno.EIO, errno.EBADF))
+    code = flushed(code)
     if threading.active_count() > 1:
         os._exit(code)
     sys.exit(code)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import cv2
 
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from engine.behaviour import Baseline, BehaviourReader
 from engine.behaviour.landmarks import FaceLandmarker
 from engine.behaviour.pose import PoseLandmarker
@@ -108,4 +108,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from engine.model.model import TurnInputs
 from engine.model.reader import DialogueReader
 from engine.model.recognizer import Recognizer, read_spec, used_modalities, without
@@ -111,4 +111,4 @@ def measure(bundle: Path, data: Path, cache: Path, turns: int) -> dict[str, dict
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

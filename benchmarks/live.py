@@ -21,7 +21,6 @@ import json
 import os
 import platform
 import statistics
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -39,7 +38,7 @@ from rich.table import Table
 
 from benchmarks.looped_clip import LoopedClip, find_speech
 from engine import assembly, cli
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from engine.dialogue import Turn
 from engine.events import EmotionEvent
 from engine.faces import FaceDetector, FaceFollower
@@ -462,4 +461,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -37,7 +37,7 @@ from benchmarks.schemes import (
     single_samples,
     synthesised_dialogues,
 )
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from engine.model.model import EmotionModel, add_lora, load_base
 from engine.model.spec import compact
 from export.models import resolve
@@ -296,4 +296,4 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -45,7 +45,7 @@ from benchmarks.peer_texts import (
     score_bundle_texts,
     score_text_model,
 )
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from stream.errors import UserError
 from training.evaluation.examples import read_dev_faces
 
@@ -199,4 +199,4 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from rich.progress import track
 from rich.table import Table
 
 from engine import transcriber
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from export.models import resolve
 from training.datasets.speech import find_speech, load_audio
 from training.evaluation.word_errors import word_errors
@@ -73,4 +72,4 @@ def exclamations(emotions: Sequence[str], heard: Sequence[str]) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.mouths import measure_mouths
 from benchmarks.voice_clips import WINDOW, Floats, Voice, by_speaker, hear
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from engine.voices import HOP_SECONDS, Speakers, VoiceChange, VoiceEmbedding
 from export.models import resolve
 from stream.errors import UserError
@@ -228,4 +228,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

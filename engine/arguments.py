@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from stream.printable import message as printable
@@ -58,6 +60,43 @@ class Parser(argparse.ArgumentParser):
             else:
                 joined.append(argument)
         return joined
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def run_command(main: Callable[[], int]) -> NoReturn:
+    """Be the program: run a command, and end with its exit code.
+
+    Ctrl-C is one line and no traceback, and whoever stops reading what is printed is no error.
+    """
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        print(
+            "interrupted: start the same command again, and a training goes on from its last "
+            "checkpoint",
+            file=sys.stderr,
+        )
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = 0
+    except SystemExit as end:  # how argparse ends
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    sys.exit(flushed(code))
+
+
+def flushed(code: int) -> int:
+    """Write what waits to be printed; the exit code, which is not 0 where that fails."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError as error:  # nobody reads it, or it is full; Python would complain of both
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            code = code or int(error.errno not in (errno.EPIPE, errno.EIO, errno.EBADF))
+    return code
 
 
 _GIVEN = "_given"

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from engine.model.manifest import (
     MANIFEST,
     REPLACED,
@@ -185,4 +185,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -41,7 +41,8 @@ def snapshot(name: str, *, offline: bool = False) -> Path:
         ) from error
     if not any(folder.glob("*.safetensors")):
         raise UserError(
-            f"{name} has no safetensors weights, and pickled weights are not loaded: "
-            "choose a model or a revision with safetensors"
+            f"{name} has no safetensors weights, and pickled weights are not loaded: convert it "
+            "once where you trust it (docs/training.md, Troubleshooting) and give that folder, or "
+            "choose another model"
         )
     return folder

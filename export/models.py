@@ -22,7 +22,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from export.hub import snapshot
 from export.registry import REGISTRY, BaseModel
 from export.wheels import file_sha256
@@ -211,4 +211,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -24,6 +24,7 @@ from typing import Any
 
 from rich.console import Console
 
+from engine.arguments import run_command
 from stream.errors import UserError
 from training.ablation.document import About, to_document
 from training.ablation.experiment import Experiment
@@ -182,4 +183,4 @@ def _resamples(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

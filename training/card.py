@@ -12,12 +12,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import string
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from safetensors import safe_open
 
+from engine.arguments import run_command
 from engine.model.calibration import Calibration
 from engine.model.manifest import Manifest, verify_bundle
 from engine.model.recognizer import Recognizer, read_spec
@@ -266,4 +266,4 @@ def _run(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

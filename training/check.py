@@ -20,7 +20,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from stream.errors import UserError
 
 # The rest is imported where it is used: every process that reads clips imports this module again,
@@ -63,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--partial",
         action="store_true",
-        help="the copy is a part on purpose: do not compare its numbers with the published ones",
+        help="the copy is a part on purpose: do not compare its numbers with the published ones, "
+        "and look at the clips that are there alone; clips.least trains on the dialogues that "
+        "have them (docs/training.md)",
     )
     return parser
 
@@ -79,4 +81,4 @@ def _jobs(text: str) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_command(main)

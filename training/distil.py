@@ -15,7 +15,6 @@ asks for just that one it is taken from there. `--out` writes such a folder.
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from engine.arguments import run_command
 from engine.model.calibration import fit_temperature
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
@@ -214,4 +214,4 @@ def _run(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -20,13 +19,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from engine.arguments import run_command
 from engine.model.densenet import DenseNet
 from engine.model.encoders import Encoders, SpeechEncoder
 from engine.model.spec import ModelSpec
 from export.models import resolve
 from stream.errors import UserError
 from training import face, speech
-from training.composition.corpora import CompactCorpora
+from training.datasets.speech import find_speech
 from training.evaluation.training_record import read_training_record
 from training.learning.checkpoint import write_tensors
 from training.preprocess import scale_of
@@ -40,17 +40,39 @@ def prepare(job: Job) -> None:
     video, audio = face_weights(job.runs), speech_weights(job.runs)
     if settings.video == "train":
         # Resumes by itself, and does nothing once its epochs are done.
-        corpora = CompactCorpora.below(job.data)
-        face.train(corpora.faces, job.spec.video, face.FaceTraining(seed=job.seed), video.parent)
+        faces = job.data / "fer2013"
+        if not faces.exists():
+            raise UserError(
+                f"{faces} is missing, and the recipe's encoders.video is train: see docs/data.md, "
+                "or take a DenseNet that is trained, such as "
+                "--set encoders.video=bundles/compact/face.safetensors"
+            )
+        face.train(faces, job.spec.video, face.FaceTraining(seed=job.seed), video.parent)
     elif not video.exists():
         fetch_densenet(settings.video, job.spec, video)
     if audio.exists():
         return
     if settings.audio == "train":
+        _require_speech(job.data)
         options = speech.SpeechTraining(seed=job.seed)
         speech.train(job.data, job.spec.audio, options, audio.parent, job.cache)
     else:
         fit_scale(job, audio)
+
+
+def _require_speech(data: Path) -> None:
+    """Say which key of the recipe asks for speech, where there is none.
+
+    Raises:
+        UserError: There is none below the folder.
+    """
+    try:
+        find_speech(data)
+    except UserError as error:
+        raise UserError(
+            f"{error}. The recipe's encoders.audio is train: with "
+            "--set encoders.audio=standardise --set spec.audio.hidden=0 none is needed"
+        ) from error
 
 
 def load_encoders(spec: ModelSpec, runs: Path, *, frozen: bool = True) -> Encoders:
@@ -134,4 +156,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

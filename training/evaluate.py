@@ -32,7 +32,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from engine.model.encoders import Encoders
 from engine.model.recognizer import Recognizer
 from engine.model.spec import MODALITIES
@@ -304,4 +304,4 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

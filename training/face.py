@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from engine.arguments import run_command
 from engine.model.densenet import DenseNet
 from engine.model.inputs import normalised
 from engine.model.spec import VideoSpec
@@ -110,7 +110,7 @@ def fit(data: Fer2013, dev: Fer2013, spec: VideoSpec, options: FaceTraining, out
                 average.update_parameters(model)
                 bar.update(task, advance=1, note=f"loss {loss.item():.3f}")
             accuracy = evaluate(average.module, dev, spec)
-            bar.update(task, note=f"dev FERPlus accuracy {accuracy:.4f}")
+            bar.remove_task(task)
             console.print(f"epoch {epoch + 1}: dev FERPlus accuracy {accuracy:.4f}")
             if accuracy > best:
                 best = accuracy
@@ -193,4 +193,4 @@ def _run(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from engine.events import EmotionEvent
 from stream.errors import UserError
 
@@ -108,4 +108,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

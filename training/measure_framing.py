@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from engine.faces import FaceDetector, Framing
 from export.models import resolve
 from stream.errors import UserError
@@ -103,4 +103,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from engine.behaviour.face_measures import face_measures
 from engine.behaviour.head import head_of
 from engine.behaviour.landmarks import FaceLandmarker
@@ -116,4 +116,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from engine.model.densenet import DenseNet
 from engine.model.encoders import utterance_scores
 from engine.model.inputs import normalised
@@ -130,4 +130,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -21,7 +21,7 @@ from typing import Any
 
 from rich.console import Console
 
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from stream.errors import UserError
 from training import distil, pretune
 from training.datasets.corpora import open_corpus
@@ -29,6 +29,7 @@ from training.datasets.pretuning import read_dialogues
 from training.planning.hardware import GPUS, Hardware
 from training.planning.memory import BYTES, BatchShape, Memory, estimate_memory
 from training.planning.parameters import Parameters, count_parameters, language_model
+from training.planning.preparation import Preparation, preparations
 from training.planning.shapes import base_config, find_tokenizer
 from training.planning.stages import (
     EpochPlan,
@@ -47,7 +48,7 @@ from training.planning.tokens import (
     published_pretuning,
     published_sizes,
 )
-from training.recipe import Recipe, read_recipe, recipe_names
+from training.recipe import Recipe, add_recipe_arguments, chosen_recipe
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class Plan:
     """RAM of the machine, not of its GPUs: each process reads the whole base before it is sent to
     a GPU or spread over them."""
     stages: tuple[StagePlan, ...]
+    before: tuple[Preparation, ...] = ()
+    """Steps that come before them."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-safe values."""
@@ -145,6 +148,7 @@ def plan(
         stages=tuple(
             _stage(name, epochs, shape, hardware) for name, epochs, shape in work if epochs
         ),
+        before=preparations(recipe, sum(map(len, sizes.dialogues)), hardware),
     )
 
 
@@ -225,7 +229,8 @@ def corpus_sizes(recipe: Recipe, data: Path | None) -> CorpusSizes:
             )
         return published
     folder = data / recipe.corpus
-    dialogues = open_corpus(recipe.corpus, folder).splits.get("train")
+    corpus = open_corpus(recipe.corpus, folder, recipe.settings.clips.least)
+    dialogues = corpus.splits.get("train")
     if not dialogues:
         raise UserError(f"{folder} has no train split: see docs/data.md for where it belongs")
     return counted_sizes(dialogues, recipe.spec, find_tokenizer(recipe.spec.llm.base))
@@ -284,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             utilisation=options.utilisation,
             memory_bytes=1e9 * options.gpu_memory,
         )
-        recipe = read_recipe(options.recipe)
+        recipe = chosen_recipe(options)
         made = plan_on(recipe, options.data, hardware)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -302,7 +307,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("recipe", help=f"{', '.join(recipe_names())}, or a TOML file")
+    add_recipe_arguments(parser)
     parser.add_argument("--data", type=Path, help="folder of corpora (docs/data.md)")
     parser.add_argument("--gpus", type=int, default=1)
     parser.add_argument("--gpu", default="a100", help=f"{', '.join(GPUS)}; default a100")
@@ -317,4 +322,4 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

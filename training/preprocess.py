@@ -22,14 +22,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from engine.arguments import Parser
+from engine.arguments import Parser, run_command
 from stream.errors import UserError
 from training.clips.encode import encode_dialogues, scale_of
 from training.clips.prepare import PreparedReport, prepare
 from training.datasets.corpora import open_corpus
 from training.datasets.corpus import SPLITS
 from training.datasets.dialogues import Dialogue
-from training.recipe import Recipe, read_recipe, recipe_names
+from training.recipe import Recipe, add_recipe_arguments, chosen_recipe
 
 __all__ = ["PreparedReport", "encode_dialogues", "main", "prepare", "scale_of"]
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 2 for a mistake of the user's."""
     options = _parse(arguments)
     try:
-        recipe = read_recipe(options.recipe)
+        recipe = chosen_recipe(options)
         dialogues = _dialogues(recipe, options.data, options.splits)
         report = prepare(dialogues, recipe.spec, options.cache, options.jobs, retry_crashed=True)
     except UserError as error:
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dialogues(recipe: Recipe, data: Path, splits: Sequence[str]) -> list[Dialogue]:
-    corpus = open_corpus(recipe.corpus, data / recipe.corpus)
+    corpus = open_corpus(recipe.corpus, data / recipe.corpus, recipe.settings.clips.least)
     lacking = [name for name in splits if name not in corpus.splits]
     if lacking:
         raise UserError(
@@ -110,9 +110,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "recipe", metavar="RECIPE", help=f"{', '.join(recipe_names())} or the path of a TOML file"
-    )
+    add_recipe_arguments(parser)
     parser.add_argument("--data", type=Path, required=True, help="folder of corpora (docs/data.md)")
     parser.add_argument(
         "--cache",
@@ -141,4 +139,4 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

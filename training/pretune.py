@@ -13,11 +13,11 @@ asks for just that one it is taken from there. `--out` writes such a folder.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from engine.arguments import run_command
 from engine.model.spec import LlmSpec, ModelSpec, flat_instruction
 from training.datasets.labels import MELD_LABELS
 from training.datasets.pretuning import read_dialogues
@@ -113,4 +113,4 @@ def _run(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

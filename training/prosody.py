@@ -12,7 +12,6 @@ Weights go to `prosody.safetensors` and dev figures to `prosody.json` below RUNS
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.arguments import run_command
 from engine.model.prosody import HIDDEN, MEMBERS, ProsodyEncoder
 from engine.model.speaker import SpeakerScale
 from engine.prosody import MEASURES
@@ -216,4 +216,4 @@ def _run(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
+from engine.arguments import run_command
 from engine.model.prosody import ProsodyEncoder
 from engine.model.recognizer import Recognizer, read_spec
 from export.bundle import rewriting
@@ -250,4 +250,4 @@ def _run(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -14,9 +14,10 @@ file. What a recipe does not say is the default of the dataclass. Keys:
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,64 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
 def recipe_names() -> list[str]:
     """Names of the recipes of this project."""
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def add_recipe_arguments(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Add what names a recipe, and `--set`, which changes it, to a command line."""
+    names = ", ".join(recipe_names())
+    if default is None:
+        parser.add_argument("recipe", metavar="RECIPE", help=f"{names}, or a TOML file")
+    else:
+        parser.add_argument(
+            "recipe", nargs="?", default=default, help=f"{names}, or a TOML file; default {default}"
+        )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change the recipe, such as --set stage2.text_epochs=1 or --set spec.llm.lora_rank=8",
+    )
+
+
+def chosen_recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe of a command line with `add_recipe_arguments`.
+
+    Raises:
+        UserError: There is no such recipe, or no such key or value.
+    """
+    return changed(read_recipe(options.recipe), options.set)
+
+
+def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """A recipe with some `KEY=VALUE`, the values as in TOML; a bare word is a string.
+
+    Raises:
+        UserError: a change has another form, or there is no such key or value.
+    """
+    for change in changes:
+        key, equals, value = change.partition("=")
+        table, *path = key.strip().split(".")
+        if not (equals and path):
+            raise UserError(f"--set {change}: expected KEY=VALUE, such as stage2.text_epochs=1")
+        nested: Any = _toml_value(value.strip())
+        for name in reversed(path):
+            nested = {name: nested}
+        try:
+            if table == "spec":
+                recipe = recipe.with_spec(**nested)
+            else:
+                recipe = recipe.with_settings(**{table: nested})
+        except ValueError as error:
+            raise UserError(f"--set {change}: {error}") from error
+    return recipe
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _parse(values: dict[str, Any], name: str) -> Recipe:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional
 
+from engine.arguments import run_command
 from engine.model.calibration import fit_temperature
 from engine.model.model import TurnInputs
 from engine.model.recognizer import Recognizer
@@ -283,4 +283,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -13,19 +13,19 @@ repeated: delete its folder below ``--runs`` (of the first two below ``--cache``
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from engine.arguments import run_command
 from export.bundle import require_replaceable
 from export.models import resolve
 from stream.errors import UserError
 from training import bundle, distil, encoders, pretune, prosody, stage1, stage2
+from training.describe.records import DESCRIPTIONS
 from training.describe.run import describe_recipe
 from training.plan import print_plan
 from training.progress import console
 from training.script import Job, run_script, script_parser, several_processes
-from training.sources import DESCRIPTIONS
 
 
 def steps(job: Job) -> list[tuple[str, Callable[[Job], None]]]:
@@ -122,4 +122,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -7,11 +7,9 @@ import errno
 import os
 import sys
 import tempfile
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -21,7 +19,7 @@ from engine.model.spec import ModelSpec
 from stream.errors import UserError
 from training.datasets.corpora import open_corpus
 from training.datasets.corpus import Corpus
-from training.recipe import Recipe, read_recipe, recipe_names
+from training.recipe import Recipe, add_recipe_arguments, changed, chosen_recipe
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,8 @@ class Job:
         Raises:
             UserError: it cannot be read, or lacks its train or dev split.
         """
-        corpus = self.corpus or open_corpus(self.recipe.corpus, self.corpus_folder)
+        least = self.recipe.settings.clips.least
+        corpus = self.corpus or open_corpus(self.recipe.corpus, self.corpus_folder, least)
         for split in ("train", "dev"):
             if not corpus.splits.get(split):
                 raise UserError(f"{self.corpus_folder} has no {split} split: see docs/data.md")
@@ -89,17 +88,7 @@ def script_parser(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = ", ".join(recipe_names())
-    parser.add_argument(
-        "recipe", nargs="?", default="compact", help=f"{names}, or a TOML file; default compact"
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change the recipe, such as --set stage2.text_epochs=1 or --set spec.llm.lora_rank=8",
-    )
+    add_recipe_arguments(parser, default="compact")
     parser.add_argument("--data", type=Path, help=f"folder with {needs} (docs/data.md)")
     parser.add_argument(
         "--runs", type=Path, help="weights and checkpoints; default runs/RECIPE, with other seeds"
@@ -155,7 +144,7 @@ def run_script(
     torch.set_num_threads(options.threads)
     try:
         if options.plan and plan is not None:
-            plan(changed(read_recipe(options.recipe), options.set), options.data, options.gpus)
+            plan(chosen_recipe(options), options.data, options.gpus)
         elif options.smoke:
             with tempfile.TemporaryDirectory(prefix="bemerc-smoke-") as folder:
                 work(_smoke_job(Path(folder), options))
@@ -189,39 +178,8 @@ def _storage_problem(error: OSError | SafetensorError) -> str | None:
     return f"{path}: {error.strerror}" if path else str(error.strerror)
 
 
-def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
-    """A recipe with some `KEY=VALUE`, the values as in TOML; a bare word is a string.
-
-    Raises:
-        UserError: a change has another form, or there is no such key or value.
-    """
-    for change in changes:
-        key, equals, value = change.partition("=")
-        table, *path = key.strip().split(".")
-        if not (equals and path):
-            raise UserError(f"--set {change}: expected KEY=VALUE, such as stage2.text_epochs=1")
-        nested: Any = _toml_value(value.strip())
-        for name in reversed(path):
-            nested = {name: nested}
-        try:
-            if table == "spec":
-                recipe = recipe.with_spec(**nested)
-            else:
-                recipe = recipe.with_settings(**{table: nested})
-        except ValueError as error:
-            raise UserError(f"--set {change}: {error}") from error
-    return recipe
-
-
-def _toml_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
 def _job(options: argparse.Namespace) -> Job:
-    recipe = changed(read_recipe(options.recipe), options.set)
+    recipe = chosen_recipe(options)
     seeded = recipe.name if options.seed == 1 else f"{recipe.name}-seed{options.seed}"
     runs = options.runs or Path("runs") / seeded
     return Job(recipe, options.data, runs, options.cache, options.seed, options.jobs, options)

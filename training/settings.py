@@ -267,9 +267,23 @@ class EncoderSettings:
 
 
 @dataclass(frozen=True)
+class ClipSettings:
+    """Which dialogues of a corpus are used, where not all clips are at hand."""
+
+    least: float = 0.0
+    """Only dialogues of which at least this share of the utterances have a clip: 1 for whole ones
+    alone. 0: all dialogues, and what has no clip has its words."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        require(0 <= self.least <= 1, "clips.least: 0 to 1")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of a recipe but the model and the corpus."""
 
+    clips: ClipSettings = field(default_factory=ClipSettings)
     encoders: EncoderSettings = field(default_factory=EncoderSettings)
     teacher: TeacherSettings = field(default_factory=TeacherSettings)
     pretune: Pretuning = field(default_factory=Pretuning)

@@ -28,7 +28,7 @@ from training.datasets.dialogues import Dialogue, cut
 from training.datasets.fer2013 import read_fer2013
 from training.datasets.speech import find_speech, speaker_split
 from training.describe.description import Description
-from training.describe.records import read_descriptions
+from training.describe.records import DESCRIPTIONS, read_descriptions
 from training.encoders import load_encoders
 from training.learning.runtime import Runtime
 from training.learning.sequences import (
@@ -43,8 +43,6 @@ from training.preprocess import encode_dialogues, prepare
 from training.script import Job
 from training.transcription_noise import degrade_dialogue
 
-DESCRIPTIONS = "descriptions.jsonl"
-"""Below the runs folder, where `training.run` has the teacher write."""
 FACES_PER_LABEL = 2500
 """Pictures of a label that composition draws from."""
 

@@ -16,7 +16,6 @@ Letters in shapes: n clips, W windows in all, D functionals, S that are kept, E 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from engine.arguments import run_command
 from engine.model.calibration import fit_temperature
 from engine.model.encoders import SpeechEncoder
 from engine.model.spec import AudioSpec
@@ -236,4 +236,4 @@ def _in_words(figures: dict[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -10,14 +10,15 @@ cross-entropy. What comes out is LoRA, which stage 2 goes on with.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from engine.arguments import run_command
 from stream.errors import UserError
+from training.describe.records import DESCRIPTIONS
 from training.learning.dev import dev_log_likelihood
 from training.learning.learner import build_learner, lora_parameters, save_learned
 from training.learning.loop import Epoch
@@ -27,7 +28,7 @@ from training.learning.stage import Stage, run_stage
 from training.plan import print_plan
 from training.pretune import pretuned
 from training.script import Job, run_script, script_parser
-from training.sources import DESCRIPTIONS, Sources
+from training.sources import Sources
 
 
 def train(job: Job) -> None:
@@ -86,4 +87,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

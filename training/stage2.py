@@ -16,7 +16,6 @@ with a loss at every turn's cue. A recipe has up to three kinds of epoch, in thi
 from __future__ import annotations
 
 import random
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from engine.arguments import run_command
 from stream.errors import UserError
 from training import distil
 from training.clips.trainable import TrainableClips
@@ -234,4 +234,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import types
 import typing
 from typing import Any
@@ -29,7 +30,10 @@ def build(kind: Any, values: Any, where: str) -> Any:
     require(isinstance(values, dict), f"{where} must be an object, not {type(values).__name__}")
     hints = typing.get_type_hints(kind)
     unknown = sorted(set(values) - set(hints))
-    require(not unknown, f"{where}: unknown key {', '.join(unknown)}; known: {', '.join(hints)}")
+    known = ", ".join(hints)
+    near = difflib.get_close_matches(unknown[0], hints, 1) if unknown else []
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    require(not unknown, f"{where}: unknown key {', '.join(unknown)}{hint}; known: {known}")
     missing = [f.name for f in dataclasses.fields(kind) if _is_required(f) and f.name not in values]
     require(not missing, f"{where}: {', '.join(missing)} is missing")
     return kind(**{k: _value(hints[k], v, f"{where}.{k}") for k, v in values.items()})

@@ -30,9 +30,11 @@ IEMOCAP_WAV = "Session1/sentences/wav/Ses01M_script01_1/Ses01M_script01_1_F000.w
 IEMOCAP_AVI = "Session5/dialog/avi/DivX/Ses05M_script01_1b.avi"
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, Any]]:
-    """Exit code and JSON of a check in this process, without comparing counts."""
-    words = [*map(str, arguments), "--json", "--jobs", "1", "--partial"]
+def run(
+    capsys: pytest.CaptureFixture[str], *arguments: object, partial: bool = True
+) -> tuple[int, dict[str, Any]]:
+    """Exit code and JSON of a check in this process, by default without comparing counts."""
+    words = [*map(str, arguments), "--json", "--jobs", "1", *(["--partial"] if partial else ())]
     code = main(words)
     return code, json.loads(capsys.readouterr().out)
 
@@ -79,11 +81,20 @@ def test_faults_of_meld(
     """Each fault of one clip is found at that clip, and at no other."""
     folder = make_meld(tmp_path / "meld")
     FAULTS[injected](folder / MELD_CLIP)
-    code, report = run(capsys, "meld", folder)
+    code, report = run(capsys, "meld", folder, partial=injected != "missing")
     assert (code, found(report)) == (1, [("0", 1, kind, lost)])
     left_out = {name: int(name in lost) for name in BOTH}
     assert report["splits"]["train"]["left_out"] == left_out
     assert report["splits"]["dev"]["left_out"] == {"audio": 0, "video": 0}
+
+
+def test_a_partial_copy_may_lack_clips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On purpose: what is there is looked at, what is not is no fault."""
+    folder = make_meld(tmp_path / "meld")
+    (folder / MELD_CLIP).unlink()
+    assert run(capsys, "meld", folder)[0] == 0
+    code, report = run(capsys, "meld", folder, partial=False)
+    assert (code, found(report)) == (1, [("0", 1, "missing", list(BOTH))])
 
 
 def test_whole_iemocap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,7 +122,7 @@ def test_faults_of_iemocap_sound(
     """Each fault of one utterance's wav is found there, and its pictures stay usable."""
     folder = make_iemocap(tmp_path)
     FAULTS[injected](folder / IEMOCAP_WAV)
-    code, report = run(capsys, "iemocap", folder)
+    code, report = run(capsys, "iemocap", folder, partial=injected != "missing")
     assert (code, found(report)) == (1, [("Ses01M_script01_1", 1, kind, ["audio"])])
 
 
@@ -155,7 +166,7 @@ def test_faults_of_iemocap_pictures(
         write_wav(Path(str(path).replace("01_1b", "01_2")))
     assert run(capsys, "iemocap", folder)[0] == 0
     FAULTS[injected](folder / IEMOCAP_AVI)
-    code, report = run(capsys, "iemocap", folder)
+    code, report = run(capsys, "iemocap", folder, partial=injected != "missing")
     expected = [("Ses05M_script01_1b", number, kind, ["video"]) for number in (0, 1)]
     assert (code, found(report)) == (1, expected)
 
@@ -191,9 +202,10 @@ def test_known_faults_of_meld(tmp_path: Path) -> None:
     write_media(test / "dia38_utt4.mp4", 305.0, fps=1, rate=8000)
     (test / "dia155_utt3.mp4").write_bytes(b"")
     write_media(test / "dia220_utt0.mp4", 235.0, fps=1, rate=8000)
-    result = check("meld", folder, partial=True)
+    result = check("meld", folder)
     report = json.loads(json.dumps(result.to_json()))
-    assert result.usable
+    assert not result.unknown
+    assert check("meld", folder, partial=True).usable
     assert found(report) == [
         ("125", 3, "corrupt", BOTH),
         ("309", 0, "mis-cut", BOTH),
@@ -207,7 +219,8 @@ def test_known_faults_of_meld(tmp_path: Path) -> None:
     printed = text(result)
     assert "test dia38_utt4: dia38_utt4.mp4 has 305.0" in printed
     assert re.search(r"train dia125_utt3: .*without audio and video \[known: corrupt", printed)
-    assert "Usable: 7 known faults." in printed
+    partial = text(check("meld", folder, partial=True))
+    assert "Usable: 6 known faults." in partial
 
 
 def test_extra_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

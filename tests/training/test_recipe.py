@@ -62,8 +62,11 @@ def test_bemerc_has_the_sizes_of_the_paper() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("stage3 = 1", r"unknown key stage3; known: .*stage1, stage2"),
-        ("[stage2]\nepochs = 3", r"mine\.stage2: unknown key epochs; known: text_epochs"),
+        ("stage3 = 1", r"unknown key stage3 \(did you mean stage2\?\); known: .*stage1, stage2"),
+        (
+            "[stage2]\nepochs = 3",
+            r"mine\.stage2: unknown key epochs \(did you mean text_epochs\?\)",
+        ),
         ("[stage2]\ntext_epochs = 1.5", "mine.stage2.text_epochs must be int, not 1.5"),
         ("[stage2]\ntext_epochs = -1", "stage2: epochs: 0 or more"),
         ("[stage2]\ntext_epochs=0\ncomposed_epochs=0", "at least one of text, composed and clip"),

@@ -26,13 +26,13 @@ from training.ablation.outcome import PREDICTIONS, Outcome, read_outcome, write_
 from training.ablation.sample import Sample, fingerprint
 from training.ablation.variants import Variant, has_stage1, learns_behaviour, uses_encoders
 from training.datasets.corpus import Corpus
+from training.describe.records import DESCRIPTIONS
 from training.learning.learner import owner
 from training.learning.provenance import FINISHED
 from training.progress import console
 from training.recipe import Recipe
 from training.run import describe
 from training.script import Job
-from training.sources import DESCRIPTIONS
 
 FOLDER = "ablation"
 """Below the runs folder."""

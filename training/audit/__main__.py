@@ -1,7 +1,6 @@
 """Entry point of `python -m training.audit`."""
 
-import sys
-
+from engine.arguments import run_command
 from training.audit.cli import main
 
-sys.exit(main())
+run_command(main)

@@ -24,7 +24,8 @@ def check(dataset: str, folder: Path, jobs: int = 1, *, partial: bool = False) -
         dataset: Key in `CORPORA`.
         folder: The copy.
         jobs: Processes that read clips.
-        partial: Whether it is a part of the corpus on purpose, so that counts are not compared.
+        partial: Whether it is a part of the corpus on purpose, so that counts are not compared
+            and what has no clip is no fault.
 
     Raises:
         UserError: If the folder is not in the corpus's layout.
@@ -37,7 +38,7 @@ def check(dataset: str, folder: Path, jobs: int = 1, *, partial: bool = False) -
         counts=counts,
         differences=() if partial else tuple(differences(dataset, counts)),
         clips={split: _clips(corpus, split) for split in corpus.splits},
-        findings=tuple(_probe_all(list(find_targets(corpus)), jobs)),
+        findings=tuple(_probe_all(list(find_targets(corpus, partial=partial)), jobs)),
         extras=find_extras(corpus),
     )
 

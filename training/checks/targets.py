@@ -26,16 +26,17 @@ class Target:
     """Length by the corpus's times; None where it has none."""
 
 
-def find_targets(corpus: Corpus) -> Iterator[Target]:
+def find_targets(corpus: Corpus, *, partial: bool = False) -> Iterator[Target]:
     """Every utterance that should have a clip.
 
     A published corpus has clips of all of a split or is a copy without them; own data says for
-    each utterance what there is.
+    each utterance what there is, and so does a copy that is `partial` on purpose.
     """
     for split in corpus.splits:
         present = {one for utterance in corpus.utterances(split) for one in modalities(utterance)}
         for utterance in corpus.utterances(split):
-            own = modalities(utterance) if corpus.name == "manifest" else present
+            told = partial or corpus.name == "manifest"
+            own = modalities(utterance) if told else present
             wanted = tuple(name for name in MODALITIES if name in own)
             if wanted:
                 key = UtteranceKey(

@@ -7,7 +7,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from stream.errors import UserError
-from training.datasets.corpus import Corpus, find_tables, require_folder, wrong_layout
+from training.datasets.corpus import (
+    Corpus,
+    find_tables,
+    require_folder,
+    with_clips,
+    wrong_layout,
+)
 from training.datasets.dailydialog import open_dailydialog
 from training.datasets.emorynlp import read_emorynlp
 from training.datasets.goemotions import open_goemotions
@@ -60,12 +66,13 @@ CORPORA: Mapping[str, Callable[[Path], Corpus]] = MappingProxyType(
 """How to open each; `manifest` is any own data."""
 
 
-def open_corpus(name: str, folder: Path) -> Corpus:
+def open_corpus(name: str, folder: Path, least_clips: float = 0.0) -> Corpus:
     """Open a corpus.
 
     Args:
         name: Key in `CORPORA`.
         folder: Where the copy is.
+        least_clips: Only dialogues with clips of this share of their utterances (`with_clips`).
 
     Raises:
         UserError: If there is no such corpus, or the folder is not in its layout; the message then
@@ -73,4 +80,4 @@ def open_corpus(name: str, folder: Path) -> Corpus:
     """
     if name not in CORPORA:
         raise UserError(f"no corpus {name!r}; there are {', '.join(CORPORA)}")
-    return CORPORA[name](folder)
+    return with_clips(CORPORA[name](folder), least_clips)

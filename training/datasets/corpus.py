@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stream.errors import UserError
@@ -22,11 +22,41 @@ class Corpus:
     """Emotions in the order that the corpus's papers report them."""
     splits: Mapping[str, tuple[Dialogue, ...]]
     """By name, of `SPLITS`; a split that the copy lacks is not there."""
+    left_out: int = 0
+    """Dialogues that are not in it because too few of their utterances have a clip."""
 
     def utterances(self, split: str) -> Iterator[DialogueUtterance]:
         """Those of one split in order, the ones without a target too."""
         for dialogue in self.splits[split]:
             yield from dialogue.utterances
+
+
+def with_clips(corpus: Corpus, least: float) -> Corpus:
+    """Only the dialogues of which enough utterances have a clip.
+
+    Args:
+        corpus: A copy, which may have a part of the clips alone.
+        least: Share of a dialogue's utterances; 0 keeps every dialogue.
+
+    Raises:
+        UserError: No dialogue has so many.
+    """
+    if least <= 0:
+        return corpus
+
+    def has_enough(dialogue: Dialogue) -> bool:
+        present = sum(utterance.clip is not None for utterance in dialogue.utterances)
+        return present > 0 and present >= least * len(dialogue.utterances)
+
+    kept = {name: tuple(filter(has_enough, split)) for name, split in corpus.splits.items()}
+    kept = {name: split for name, split in kept.items() if split}
+    if not kept:
+        raise UserError(
+            f"no dialogue of this copy of {corpus.name} has clips of {least:.0%} of its "
+            "utterances: lower the recipe's clips.least, or see docs/data.md for where they belong"
+        )
+    before, after = (sum(map(len, splits.values())) for splits in (corpus.splits, kept))
+    return replace(corpus, splits=kept, left_out=corpus.left_out + before - after)
 
 
 def wrong_layout(folder: Path, problem: str, tree: str) -> UserError:

@@ -11,7 +11,7 @@ Every line is an object. The first may be a header instead, with any of the keys
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -240,5 +240,8 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _refuse_circle(path: Path) -> None:
     """Raise an OSError for links that go in a circle; `Path.resolve` does so before Python 3.13."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+    try:
         path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise

@@ -1,7 +1,6 @@
 """Entry point of `python -m training.describe`."""
 
-import sys
-
+from engine.arguments import run_command
 from training.describe.cli import main
 
-sys.exit(main())
+run_command(main)

@@ -43,9 +43,10 @@ def _describe(parts: Mapping[str, Any], answer: str) -> Description | Failure:
         return _unusable(f"the answer's JSON has no {', '.join(missing)}", answer)
     texts = {}
     for name in PARTS:
-        if not isinstance(parts[name], str):
-            return _unusable(f"{name} is not a text", answer)
-        texts[name] = _one_line(parts[name])
+        text = _text(parts[name])
+        if text is None:
+            return _unusable(f"{name} is neither a text nor a list of texts", answer)
+        texts[name] = _one_line(text)
         if len(texts[name]) > MAX_PART_CHARACTERS:
             return _unusable(f"{name} has more than {MAX_PART_CHARACTERS} characters", answer)
         if texts[name] and not any(map(str.isalpha, texts[name])):
@@ -53,6 +54,20 @@ def _describe(parts: Mapping[str, Any], answer: str) -> Description | Failure:
     if not any(texts.values()):
         return _unusable("all parts are empty", answer)
     return Description(**texts)
+
+
+def _text(value: Any) -> str | None:
+    """A part in one string: some teachers list what they see; null is nothing seen."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        return None
+    found = [one.strip() for one in value if isinstance(one, str)]
+    if len(found) < len(value):
+        return None
+    return " ".join(one if one.endswith((".", "!", "?")) else f"{one}." for one in found if one)
 
 
 def _objects(answer: str) -> Iterator[dict[str, Any]]:

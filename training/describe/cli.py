@@ -32,12 +32,13 @@ from engine.arguments import Parser
 from stream.errors import UserError
 from stream.printable import printable
 from training.datasets.corpus import SPLITS as ALL_SPLITS
+from training.describe.records import DESCRIPTIONS
 from training.describe.run import SPLITS, Effort, Summary, describe_recipe
 from training.describe.shards import Shard
 from training.describe.teacher import TeacherDownError
 from training.describe.teachers import TEACHERS, TeacherOptions
 from training.progress import console
-from training.recipe import read_recipe, recipe_names
+from training.recipe import add_recipe_arguments, chosen_recipe
 
 SHOWN_REASONS = 5
 INTERRUPTED = 130
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _describe(options: argparse.Namespace) -> tuple[Summary, Path]:
-    recipe = read_recipe(options.recipe)
+    recipe = chosen_recipe(options)
     if options.limit is not None and options.limit < 1:
         raise UserError("--limit: at least 1")
     teacher = TeacherOptions.of(
@@ -82,7 +83,7 @@ def _describe(options: argparse.Namespace) -> tuple[Summary, Path]:
         batch=options.batch,
         device=options.device,
     )
-    out = options.out or Path("runs") / recipe.name / "descriptions.jsonl"
+    out = options.out or (options.runs or Path("runs") / recipe.name) / DESCRIPTIONS
     summary = describe_recipe(
         recipe,
         options.data,
@@ -103,8 +104,8 @@ def _report(summary: Summary, out: Path, options: argparse.Namespace) -> None:
         print(json.dumps(document, indent=2))
     else:
         print(
-            f"{summary.described} described, {summary.failed} failed, "
-            f"{summary.kept} were there already, of {summary.total}: {out}"
+            f"{summary.described} described, {summary.failed} failed, {summary.without} without "
+            f"a clip, {summary.kept} were there already, of {summary.total}: {out}"
         )
     for reason, count in summary.reasons.most_common(SHOWN_REASONS):
         _say(f"  {count} x {printable(reason)}")
@@ -127,12 +128,15 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("recipe", help=f"{', '.join(recipe_names())}, or a TOML file")
+    add_recipe_arguments(parser)
     parser.add_argument("--data", type=Path, required=True, help="folder of corpora (docs/data.md)")
+    parser.add_argument(
+        "--runs", type=Path, help="folder of the training that learns from it; default runs/RECIPE"
+    )
     parser.add_argument(
         "--out",
         type=Path,
-        help="JSONL to write or go on with; default runs/RECIPE/descriptions.jsonl",
+        help=f"JSONL to write or go on with; default {DESCRIPTIONS} in the folder of --runs",
     )
     parser.add_argument("--teacher", choices=TEACHERS, help="default: the recipe's")
     parser.add_argument("--model", help="name on the hub, path, or name on the server")

@@ -28,6 +28,9 @@ from training.describe.teacher import Failure
 _OPENING = b'{"corpus": "'
 """How every line begins."""
 
+DESCRIPTIONS = "descriptions.jsonl"
+"""Below the runs folder, where `training.run` has the teacher write."""
+
 
 @dataclass(frozen=True)
 class Record:

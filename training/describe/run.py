@@ -19,7 +19,7 @@ from stream.errors import UserError
 from training.datasets.corpora import open_corpus
 from training.datasets.corpus import Corpus
 from training.describe.description import Description, UtteranceKey
-from training.describe.reading import FrameReader, Sight, clip_reader, look, read_ahead
+from training.describe.reading import NO_PICTURES, FrameReader, Sight, clip_reader, look, read_ahead
 from training.describe.records import Record, RecordFile, read_records
 from training.describe.shards import Shard, join
 from training.describe.teacher import Failure, Request, Teacher, TeacherDownError
@@ -58,6 +58,8 @@ class Summary:
     """Utterances there are."""
     described: int = 0
     failed: int = 0
+    without: int = 0
+    """Utterances that have no clip, so that there was nothing to describe."""
     kept: int = 0
     """Those whose line of an earlier run still holds."""
     reasons: Counter[str] = field(default_factory=Counter)
@@ -66,11 +68,13 @@ class Summary:
     @property
     def done(self) -> int:
         """Utterances that have a line; fewer than all where the run was interrupted."""
-        return self.described + self.failed + self.kept
+        return self.described + self.failed + self.without + self.kept
 
     def count(self, record: Record) -> None:
         """Count a new line."""
-        if record.failure:
+        if record.failure == NO_PICTURES:
+            self.without += 1
+        elif record.failure:
             self.failed += 1
             self.reasons[record.failure] += 1
         else:
@@ -108,7 +112,8 @@ def describe_recipe(
             cannot be written. What was described before is kept.
     """
     options = teacher or TeacherOptions.of(recipe)
-    corpus = corpus or open_corpus(recipe.corpus, data / recipe.corpus)
+    least = recipe.settings.clips.least
+    corpus = corpus or open_corpus(recipe.corpus, data / recipe.corpus, least)
     tasks = tasks_of(corpus, splits, limit, heard=options.kind in HEARING)
     read = clip_reader(recipe.spec.video, options.frames)
     known = None
@@ -273,6 +278,7 @@ class _Run:
     def _show(self) -> None:
         done = self.summary
         note = f"{done.described} described, {done.failed} failed"
+        note += f", {done.without} without a clip" if done.without else ""
         self._bar.update(self._row, completed=done.done, note=note)
 
 

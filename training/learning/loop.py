@@ -159,7 +159,7 @@ class _Loop:
                 middle = start + len(part) / 2  # at its start the first update's rate were zero
                 done = (progress.epoch + middle / len(batches)) / len(training.epochs)
                 set_learning_rates(self.optimizer, done)
-                loss = self.update(part, epoch)
+                loss = self.update(part, epoch, lambda: bar.update(task, advance=1))
                 progress.batches, progress.updates = start + len(part), progress.updates + 1
                 progress.losses = (progress.losses[0] + loss, progress.losses[1] + 1)
                 self.runtime.log({f"{training.name}/loss": loss}, progress.updates)
@@ -167,8 +167,18 @@ class _Loop:
                 if progress.updates % training.settings.save_every == 0:
                     self.remember()
 
-    def update(self, batches: Sequence[Sequence[AnySequence]], epoch: Epoch) -> float:
+    def update(
+        self,
+        batches: Sequence[Sequence[AnySequence]],
+        epoch: Epoch,
+        tell: Callable[[], object] = lambda: None,
+    ) -> float:
         """One step of the optimizer over some batches; returns the mean loss.
+
+        Args:
+            batches: That are accumulated.
+            epoch: They are of.
+            tell: Called after each batch.
 
         Raises:
             UserError: loss or gradients are no numbers. The weights are as they were.
@@ -191,6 +201,7 @@ class _Loop:
             mean += float(loss.detach())
             if own:
                 self._count(own, epoch)
+            tell()
         total = self._finite("loss", runtime.total(mean))
         norm = accelerator.clip_grad_norm_(self._trained, CLIP_NORM)
         self._finite("norm of the gradients", _whole(norm))  # one that is none spoils all weights

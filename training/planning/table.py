@@ -8,6 +8,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from training.planning.preparation import duration
+
 if TYPE_CHECKING:
     from training.plan import Plan, StagePlan
     from training.planning.memory import Memory
@@ -30,6 +32,7 @@ SUMMED = ("tokens", "updates", "flops", "hours")
 def print_tables(plan: Plan, console: Console) -> None:
     """Print parameters, work and memory."""
     console.print(_parameters(plan))
+    console.print(_before(plan))
     console.print(_work(plan))
     console.print(_memory(plan))
     for line in _remarks(plan):
@@ -51,9 +54,18 @@ def _parameters(plan: Plan) -> Table:
     return table
 
 
+def _before(plan: Plan) -> Table:
+    table = _table("before the stages (rough)", "step", "time")
+    table.add_column("of what", overflow="fold")
+    for step in plan.before:
+        time = "not known" if step.hours is None else duration(step.hours)
+        table.add_row(step.name, time, f"{step.amount}{f' ({step.where})' if step.where else ''}")
+    return table
+
+
 def _work(plan: Plan) -> Table:
     title = "work (tokens estimated)" if plan.tokens_estimated else "work"
-    table = _table(title, "stage", "tokens", "padded", "updates", "FLOPs", "hours")
+    table = _table(title, "stage", "tokens", "padded", "updates", "FLOPs", "time")
     for stage in plan.stages:
         for kind in stage.epochs:
             table.add_row(
@@ -62,13 +74,13 @@ def _work(plan: Plan) -> Table:
                 f"{kind.count * kind.padded_tokens:,}",
                 f"{kind.count * kind.updates:,}",
                 f"{kind.count * kind.flops:.1e}",
-                f"{plan.hardware.hours(kind.count * kind.flops, plan.precision):.2g}",
+                duration(plan.hardware.hours(kind.count * kind.flops, plan.precision)),
             )
     table.add_section()
     sums = {key: sum(getattr(stage, key) for stage in plan.stages) for key in SUMMED}
     table.add_row(
         "all", f"{sums['tokens']:,}", "", f"{sums['updates']:,}", f"{sums['flops']:.1e}",
-        f"{sums['hours']:.2g}",
+        duration(sums["hours"]),
     )  # fmt: skip
     return table
 
@@ -96,8 +108,8 @@ def _remarks(plan: Plan) -> list[str]:
         f"Tokens {how} {plan.tokens_source}.",
         f"Words alone take {plan.packed_tokens:,} tokens an epoch, {ratio:.1f} times fewer than "
         f"a prompt per utterance with 8 past utterances ({plan.one_by_one_tokens:,}).",
-        f"Hours on {hardware.gpus} x {hardware.gpu} at {hardware.utilisation:.0%} of its peak, "
-        "without preprocessing and evaluation.",
+        f"Time on {hardware.gpus} x {hardware.gpu} at {hardware.utilisation:.0%} of its peak, "
+        "without calibration and evaluation.",
     ]
     if hardware.gpus > 1:
         lines.append(

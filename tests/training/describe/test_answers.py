@@ -46,6 +46,17 @@ def test_a_part_that_could_not_be_seen_may_be_empty() -> None:
     assert parse_answer(answer) == Description(WHOLE.facial_expression, WHOLE.body_language, "")
 
 
+def test_a_part_may_be_a_list() -> None:
+    """Some teachers list what they see; nothing, null or an empty list, is an empty part."""
+    listed = parse_answer(json.dumps({**PLAIN, "posture": ["Upright", "leans forward."]}))
+    assert isinstance(listed, Description)
+    assert listed.posture == "Upright. leans forward."
+    for nothing in (None, [], [" "]):
+        empty = parse_answer(json.dumps({**PLAIN, "posture": nothing}))
+        assert isinstance(empty, Description)
+        assert empty.posture == ""
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -56,8 +67,9 @@ def test_a_part_that_could_not_be_seen_may_be_empty() -> None:
         (json.dumps([1, 2]), "no whole JSON object"),
         ('{"emotion": "joy"}', "none of the keys facial_expression"),
         (json.dumps({"posture": "Upright."}), "no facial_expression, body_language"),
-        (json.dumps({**PLAIN, "posture": ["Upright."]}), "posture is not a text"),
-        (json.dumps({**PLAIN, "posture": None}), "posture is not a text"),
+        (json.dumps({**PLAIN, "posture": ["Upright.", 3]}), "posture is neither a text"),
+        (json.dumps({**PLAIN, "posture": {"back": "straight"}}), "posture is neither a text"),
+        (json.dumps({**PLAIN, "posture": 3}), "posture is neither a text"),
         (json.dumps({**PLAIN, "posture": "..."}), "posture has no words"),
         (json.dumps(dict.fromkeys(PARTS, "")), "all parts are empty"),
         (json.dumps({**PLAIN, "posture": "a " * MAX_PART_CHARACTERS}), "posture has more than"),

@@ -64,13 +64,16 @@ def test_a_corpus_is_described_by_a_server(
     descriptions = read_descriptions(out)
     assert len(descriptions) == 8
     assert set(descriptions.values()) == {SEEN}
-    assert first.out == f"8 described, 1 failed, 0 were there already, of 9: {out}\n"
-    assert "1 x no pictures" in first.err
+    assert (
+        first.out == f"8 described, 0 failed, 1 without a clip, 0 were there already, of 9: {out}\n"
+    )
+    assert "--retry-failed" not in first.err
     assert f"python -m training.audit bemerc-meld {out} --data {data}" in first.err
     assert json.loads(capsys.readouterr().out) == {
         "total": 9,
         "described": 0,
         "failed": 0,
+        "without": 0,
         "kept": 9,
         "reasons": {},
         "out": str(out),
@@ -211,7 +214,10 @@ def test_parts_of_a_corpus_are_described_side_by_side(
         asked = len(server.calls)
         assert describe.main(command) == 0
         assert len(server.calls) == asked == 8
-    assert "0 described, 0 failed, 9 were there already, of 9" in capsys.readouterr().out
+    assert (
+        "0 described, 0 failed, 0 without a clip, 9 were there already, of 9"
+        in capsys.readouterr().out
+    )
     assert len(read_descriptions(out)) == 8
     assert not list(tmp_path.glob("*shard*"))
 

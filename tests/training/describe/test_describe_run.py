@@ -162,7 +162,7 @@ def test_failures_are_asked_again_on_demand(path: Path) -> None:
 
 
 def test_utterances_without_pictures_are_not_asked_about(path: Path) -> None:
-    """They are failures with a reason, and the batch around them is described."""
+    """What has no clip is counted apart from what failed, and the batch around is described."""
 
     def look(clip: Clip) -> Seen:
         broken = clip.video is not None and clip.video.path.stem == "clip-2"
@@ -172,7 +172,8 @@ def test_utterances_without_pictures_are_not_asked_about(path: Path) -> None:
     teacher = PlainTeacher()
     summary = run(path, teacher, tasks, look)
     assert teacher.indices == [[0, 3]]
-    assert summary.reasons == {"no pictures": 1, "no pictures: broken": 1}
+    assert (summary.without, summary.failed) == (1, 1)
+    assert summary.reasons == {"no pictures: broken": 1}
     assert [line["attempts"] for line in lines(path)] == [1, 0, 0, 1]
     assert run(path, PlainTeacher(), tasks, look).kept == 4
 
