@@ -7,7 +7,6 @@ together in another order, which the detector takes for faces often enough.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engine.arguments import Parser, run_command
 from engine.faces import FaceDetector
 from engine.faces.presence import KEPT_PRESENCE, MIN_PRESENCE
 from export.models import resolve
@@ -119,7 +119,7 @@ def _row(cells: Sequence[str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.face_presence")
+    parser = Parser(description=__doc__, prog="python -m benchmarks.face_presence")
     parser.add_argument("data", type=Path, help="folder of FER2013")
     parser.add_argument("--faces", type=int, default=300, metavar="N")
     options = parser.parse_args(arguments)
@@ -135,4 +135,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_command(main)

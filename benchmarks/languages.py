@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median, quantiles
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from engine.arguments import Parser, run_command
 from engine.language_check import KEPT_UTTERANCES, LEAST_LOG_PROBABILITY, LanguageCheck
 from engine.transcriber import MAX_NO_SPEECH, Heard, Transcriber
 from export.models import resolve
@@ -37,7 +37,7 @@ RUNS = 200
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, measure, print."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.languages",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -100,4 +100,4 @@ def _run(heard: Sequence[Heard], chance: random.Random) -> tuple[bool, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -18,7 +18,9 @@ def dequantize(gguf: Path, folder: Path) -> None:
     # torch and transformers take seconds to import, and only this one preparation needs them.
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # it counts one file
     source = str(gguf.parent)
     tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=gguf.name)
     model = AutoModelForCausalLM.from_pretrained(

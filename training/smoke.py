@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from pyarrow.lib import Table
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers.utils import logging
 
 from engine.model.spec import ModelSpec
 from export.models import resolve
@@ -111,6 +112,7 @@ def write_tiny_llama(folder: Path, tokenizer: Path, layers: int = 2, width: int 
         num_key_value_heads=4,
         max_position_embeddings=2048,
     )
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # it counts one file
     LlamaForCausalLM(config).save_pretrained(folder)
     words.save_pretrained(folder)
 
