@@ -17,7 +17,6 @@ from pathlib import Path
 from statistics import median, quantiles
 
 import numpy as np
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
@@ -27,6 +26,7 @@ from engine.transcriber import MAX_NO_SPEECH, Heard, Transcriber
 from export.models import resolve
 from stream.media import Samples
 from training.datasets.speech import load_audio
+from training.progress import Results
 
 SOUND = (".flac", ".ogg", ".opus", ".wav")
 NOISE_DB: dict[str, float | None] = {"": None, ", noise 10 dB": 10.0, ", noise 0 dB": 0.0}
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 shown = track(sounds, corpus + name, transient=True)
                 heard = [recognise.hear(_noisy(sound, decibels)) for sound in shown]
                 table.add_row(corpus + name, *_row(heard))
-    Console().print(table)
+    Results().print(table)
     return 0
 
 

@@ -56,6 +56,7 @@ from stream.media import Utterance, VideoFrame
 from stream.segmenter import Boundary
 from stream.sources import open_source
 from stream.vad import SileroVad
+from training.progress import Results
 
 CLIP = Path(__file__).parents[1] / "demo" / "talk.mp4"
 PARTICIPANTS = 4
@@ -450,7 +451,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
     options = parser.parse_args(arguments)
     share_arenas()
-    console = Console()
+    console = Results()
     run = soak if options.soak else compare
     results = {"machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs"}
     results |= asyncio.run(run(options, console))

@@ -44,7 +44,7 @@ from export.models import resolve
 from stream.errors import UserError
 from training.datasets.dialogues import Dialogue
 from training.datasets.meld import read_meld
-from training.progress import progress_bar
+from training.progress import Results, progress_bar
 from training.settings import Stage2Training
 
 WARM_UP = 2
@@ -233,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps(result.to_dict()))
     else:
-        _print(result, Console())
+        _print(result, Results())
     return 0
 
 

@@ -28,7 +28,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
 from benchmarks.peer_faces import (
     LAYOUTS,
@@ -48,6 +47,7 @@ from benchmarks.peer_texts import (
 from engine.arguments import Parser, run_command
 from stream.errors import UserError
 from training.evaluation.examples import read_dev_faces
+from training.progress import Results
 
 ONLY = {
     "face": ("size", "channels", "layout", "range", "mean", "std"),
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     where = {"face": "FER2013 PublicTest", "text": "MELD dev, words"}[options.kind]
     title = where if options.limit is None else f"{where}, the first {options.limit} alone"
-    print_results(title, {"face": "face", "text": "utterance"}[options.kind], results, Console())
+    print_results(title, {"face": "face", "text": "utterance"}[options.kind], results, Results())
     return 0
 
 

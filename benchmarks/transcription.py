@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
@@ -25,6 +24,7 @@ from engine.arguments import Parser, run_command
 from export.models import resolve
 from training.datasets.speech import find_speech, load_audio
 from training.evaluation.word_errors import word_errors
+from training.progress import Results
 
 SENTENCES = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
 """By the fifth number in a file's name."""
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         heard = [recognise(load_audio(clip.path)) for clip in track(clips, name, transient=True)]
         took = (time.perf_counter() - began) / len(clips)
         table.add_row(name, f"{word_errors(said, heard).rate:.1%}", f"{1000 * took:.0f}")
-    Console().print(table, exclamations([clip.emotion for clip in clips], heard))
+    Results().print(table, exclamations([clip.emotion for clip in clips], heard))
     return 0
 
 

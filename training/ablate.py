@@ -22,8 +22,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from engine.arguments import run_command
 from stream.errors import UserError
 from training.ablation.document import About, to_document
@@ -35,6 +33,7 @@ from training.ablation.table import print_tables
 from training.ablation.variants import FULL, VARIANTS, choose
 from training.evaluation.bootstrap import RESAMPLES
 from training.html import write_page
+from training.progress import Results
 from training.script import Job, run_script, script_parser, several_processes
 
 SEEDS, SMOKE_SEEDS = (1, 2, 3), (1,)
@@ -92,7 +91,7 @@ def _show(document: Mapping[str, Any], options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(document, allow_nan=False))
     else:
-        print_tables(dict(document), Console())
+        print_tables(dict(document), Results())
     if options.report is not None:
         try:
             write_page(options.report, ablation_page(dict(document)))

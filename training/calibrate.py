@@ -20,7 +20,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from engine.arguments import run_command
@@ -35,7 +34,7 @@ from training.device import make_room, scoring_device
 from training.evaluation.metrics import expected_calibration_error, scores
 from training.evaluation.predict import Examples, label_scores
 from training.evaluation.selective import accuracy_at
-from training.progress import console
+from training.progress import Results, console
 from training.script import Job, run_script, script_parser
 
 REPORT = "calibration_dev.json"
@@ -220,7 +219,7 @@ def _run(job: Job) -> None:
     if job.options.json:
         print(json.dumps({**calibration.to_dict(), "figures": figures_json(figures)}))
         return
-    Console().print(figures_table(figures))
+    Results().print(figures_table(figures))
     if not job.options.dry_run:
         console.print(f"{bundle / 'calibration.json'} written and the bundle sealed")
 

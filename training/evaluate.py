@@ -41,15 +41,24 @@ from stream.errors import UserError
 from training.calibration.halves import HALVES
 from training.datasets.corpus import SPLITS
 from training.evaluation import examples
+from training.evaluation.bootstrap import LEAST_DIALOGUES
 from training.evaluation.conversations import CONVERSATIONS
 from training.evaluation.document import About, Evaluation, to_document
 from training.evaluation.metrics import Scores
 from training.evaluation.page import confusion_picture, evaluation_page
 from training.evaluation.predict import remove
-from training.evaluation.report import print_comparison, print_genders, print_selective, print_table
+from training.evaluation.prediction_file import require_suffix, write_predictions
+from training.evaluation.report import (
+    print_comparison,
+    print_coverage,
+    print_genders,
+    print_selective,
+    print_table,
+)
 from training.evaluation.scoring import Extra, score
 from training.evaluation.session import WORDS, Session
 from training.html import write_page
+from training.progress import Results
 
 
 def evaluate(
@@ -80,8 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.json:
             print(json.dumps(document, allow_nan=False))
         else:
-            _print(evaluation, Console(), risk_coverage=options.risk_coverage)
+            _print(evaluation, Results(), risk_coverage=options.risk_coverage)
         _write_files(document, options.report, options.png)
+        _write_predictions(options.predictions, evaluation)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -154,14 +164,21 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         raise UserError("--degraded: only for fer2013")
     if options.zero_shot and not conversations:
         raise UserError(f"--zero-shot reads words alone: give one of {known}")
-    for flag, path in (("--report", options.report), ("--png", options.png)):
+    if options.predictions is not None:
+        require_suffix(options.predictions)
+    files = {"report": options.report, "png": options.png, "predictions": options.predictions}
+    for flag, path in files.items():
         if path is not None and path.is_dir():
-            raise UserError(f"{flag} {path} is a folder: give the name of a file")
+            raise UserError(f"--{flag} {path} is a folder: give the name of a file")
 
 
 def _print(evaluation: Evaluation, console: Console, *, risk_coverage: bool) -> None:
     summary = evaluation.summary
+    print_coverage(summary.runs[0].scored.modalities, summary.mean.n, console)
     print_table(summary.mean, console, summary.extra, summary.intervals, summary.deviation)
+    if summary.intervals is None:
+        count = summary.runs[0].scored.predictions.dialogue_count
+        console.print(f"too few dialogues ({count}) for intervals: at least {LEAST_DIALOGUES}")
     if summary.by_gender:
         print_genders(summary.by_gender, console)
     if risk_coverage:
@@ -179,6 +196,14 @@ def _write_files(document: dict[str, object], report: Path | None, png: Path | N
         if png is not None:
             png.parent.mkdir(parents=True, exist_ok=True)
             png.write_bytes(confusion_picture(document))
+    except OSError as error:
+        raise UserError(f"{error.filename}: {error.strerror}; the figures are above") from error
+
+
+def _write_predictions(path: Path | None, evaluation: Evaluation) -> None:
+    try:
+        if path is not None:
+            write_predictions(path, evaluation)
     except OSError as error:
         raise UserError(f"{error.filename}: {error.strerror}; the figures are above") from error
 
@@ -209,6 +234,12 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--risk-coverage",
         action="store_true",
         help="also print accuracy by the share of turns that is answered (JSON and report have it)",
+    )
+    output.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="FILE",
+        help="also write what was said of every turn, and from what, to a .csv or .jsonl",
     )
     output.add_argument("--png", type=Path, metavar="FILE", help="also write the confusion matrix")
 

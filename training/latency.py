@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from engine.arguments import Parser, run_command
 from engine.events import EmotionEvent
 from stream.errors import UserError
+from training.progress import Results
 
 TOTAL = "total"
 """From the end of speech to the event, as the live engine measures it."""
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table.add_column(name, justify="right")
     for one in found:
         table.add_row(one.stage, str(one.n), f"{one.p50:.0f}", f"{one.p95:.0f}")
-    Console().print(table)
+    Results().print(table)
     return 0
 
 

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from engine.arguments import Parser, run_command
 from stream.errors import UserError
 from training import distil, pretune
@@ -48,6 +46,7 @@ from training.planning.tokens import (
     published_pretuning,
     published_sizes,
 )
+from training.progress import Results
 from training.recipe import Recipe, add_recipe_arguments, chosen_recipe
 
 
@@ -259,7 +258,7 @@ def print_plan(recipe: Recipe, data: Path | None = None, gpus: int = 1) -> None:
     Raises:
         UserError: See `plan` and `corpus_sizes`.
     """
-    print_tables(plan_on(recipe, data, _hardware(gpus=gpus)), Console())
+    print_tables(plan_on(recipe, data, _hardware(gpus=gpus)), Results())
 
 
 def plan_on(recipe: Recipe, data: Path | None, hardware: Hardware) -> Plan:
@@ -297,7 +296,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps(made.to_dict()))
     else:
-        print_tables(made, Console())
+        print_tables(made, Results())
     return 0
 
 

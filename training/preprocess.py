@@ -29,6 +29,7 @@ from training.clips.prepare import PreparedReport, prepare
 from training.datasets.corpora import open_corpus
 from training.datasets.corpus import SPLITS
 from training.datasets.dialogues import Dialogue
+from training.progress import Results
 from training.recipe import Recipe, add_recipe_arguments, chosen_recipe
 
 __all__ = ["PreparedReport", "encode_dialogues", "main", "prepare", "scale_of"]
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps(to_json(report)))
     else:
-        print_report(report, Console())
+        print_report(report, Results())
     return 0
 
 

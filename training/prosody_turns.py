@@ -21,6 +21,8 @@ def with_published(
 ) -> tuple[TurnInputs, ...]:
     """The turns with prosody, each after the turns before it; without where none is published.
 
+    Prosody that was measured of a turn's own sound, as it is live, is kept.
+
     Args:
         turns: Of the utterances of `dialogue`, in order.
         dialogue: Has the measures.
@@ -31,7 +33,7 @@ def with_published(
         return tuple(turns)
     out: list[TurnInputs] = []
     for index, (turn, utterance) in enumerate(zip(turns, dialogue.utterances, strict=True)):
-        if utterance.prosody is not None:
+        if utterance.prosody is not None and turn.prosody is None:  # else measured of its clip
             turn = add_prosody(turn, torch.tensor(utterance.prosody), encoder, out)
             if scores is not None:
                 turn = replace(turn, prosody_scores=scores[index])

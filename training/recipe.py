@@ -50,6 +50,11 @@ class Recipe:
         require(melds or not self.spec.evidence, evidence)
         composed = "stage2.composed_epochs: its voices and faces have MELD's labels; set it to 0"
         require(melds or not self.settings.stage2.composed_epochs, composed)
+        measured = (
+            "model.prosody: how much prosody counts is fitted where it is published beside words, "
+            "which a training on clips never sees; set it to false, or stage2.clip_epochs to 0"
+        )
+        require(not (self.spec.prosody and self.settings.stage2.clip_epochs), measured)
         together = self.settings.pretune.epochs > 0 or self.has_stage1
         soup = (
             "stage2.members: weights of trainings that began apart have no average of use: "

@@ -22,7 +22,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 from torch.nn import functional
@@ -37,6 +36,7 @@ from training.calibration.sets import DevSet, composed_request, composed_subsets
 from training.evaluation.metrics import scores
 from training.evaluation.predict import Examples, label_scores
 from training.evidence_weights import set_evidence_weights, write_evidence_weights
+from training.progress import Results
 from training.script import Job, run_script
 
 FITTED = ("text+audio", "text+video", "text+audio+video")
@@ -271,7 +271,7 @@ def _run(job: Job) -> None:
     if job.options.json:
         print(json.dumps(asdict(found)))
         return
-    Console().print(refit_table(found))
+    Results().print(refit_table(found))
     for name, values in found.weights.items():
         print(f"{name}: {', '.join(f'{value:.2f}' for value in values)}")
 

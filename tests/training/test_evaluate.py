@@ -69,6 +69,56 @@ def test_meld(smoke: Smoke, score: Score) -> None:
     assert (result["dialogues"], result["about"]["split"]) == (6, None)
 
 
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_predictions_of_every_turn(smoke: Smoke, score: Score, tmp_path: Path, suffix: str) -> None:
+    """With where it is, from what, and probabilities that give the figures again."""
+    path = tmp_path / "new" / f"said.{suffix}"
+    result = score("meld", smoke.data / "meld" / "dev_sent_emo.csv", "--predictions", path)
+    text = path.read_text(encoding="utf-8")
+    rows: list[dict[str, Any]] = (
+        list(csv.DictReader(text.splitlines()))
+        if suffix == "csv"
+        else [json.loads(line) for line in text.splitlines()]
+    )
+    assert len(rows) == result["n"]
+    hits = sum(row["truth"] == row["prediction"] for row in rows)
+    assert hits / len(rows) == pytest.approx(result["accuracy"])
+    assert len({(row["dialogue"], row["utterance"]) for row in rows}) == len(rows)
+    used = {"text"} if suffix == "csv" else {("text",)}
+    assert {
+        row["modalities"] if suffix == "csv" else tuple(row["modalities"]) for row in rows
+    } == used
+    for row in rows:
+        named = row.get("probabilities") or {
+            name.removeprefix("p_"): float(value)
+            for name, value in row.items()
+            if name.startswith("p_")
+        }
+        assert tuple(named) == MELD_LABELS
+        assert sum(named.values()) == pytest.approx(1, abs=1e-4)
+        assert max(named, key=named.__getitem__) == row["prediction"]
+
+
+def test_predictions_of_another_kind_are_refused(
+    tiny_bundle: Path, smoke: Smoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is scored."""
+    table = smoke.data / "meld" / "dev_sent_emo.csv"
+    assert main([str(tiny_bundle), "meld", str(table), "--predictions", "said.xlsx"]) == 2
+    assert ".csv or .jsonl" in capsys.readouterr().err
+
+
+def test_what_there_was_and_what_cannot_be_told_is_said(
+    tiny_bundle: Path, smoke: Smoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How many turns had which modality, and that few dialogues have no intervals."""
+    table = smoke.data / "meld" / "dev_sent_emo.csv"
+    assert main([str(tiny_bundle), "meld", str(table), "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "words 24, voice 0, pictures 0 of 24 turns" in out
+    assert "too few dialogues (6) for intervals: at least 30" in out
+
+
 def test_fer2013(smoke: Smoke, score: Score) -> None:
     """Faces: a parquet, or the PublicTest of its folder; with the FERPlus majority beside."""
     result = score("fer2013", smoke.data / "fer2013" / "PublicTest.parquet")

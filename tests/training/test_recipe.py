@@ -62,6 +62,10 @@ def test_bemerc_has_the_sizes_of_the_paper() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        (
+            "[model]\nprosody = true\n[stage2]\nclip_epochs = 1",
+            "model.prosody: how much prosody counts is fitted",
+        ),
         ("stage3 = 1", r"unknown key stage3 \(did you mean stage2\?\); known: .*stage1, stage2"),
         (
             "[stage2]\nepochs = 3",

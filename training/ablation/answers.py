@@ -15,6 +15,7 @@ from training.ablation.comparison import MAIN, Compared, Row
 from training.ablation.units import points
 
 SIGNIFICANT = 0.05
+TOO_FEW = "too few dialogues"
 FEW = 30
 """Dialogues below which a bootstrap over them rejects too often (Cameron, Gelbach and
 Miller, 2008, who look at 5 to 30 clusters)."""
@@ -57,23 +58,27 @@ class Answer:
     subject: str
     variant: str
     verdict: str
-    """`helps`, `hurts`, `no difference that this data can show`, or `not asked`."""
+    """`helps`, `hurts`, `no difference that this data can show`, `too few dialogues`, or
+    `not asked`."""
     sentence: str
 
 
-def answers(rows: Sequence[Row], skipped: Mapping[str, str], seeds: int) -> dict[str, list[Answer]]:
+def answers(
+    rows: Sequence[Row], skipped: Mapping[str, str], seeds: int, dialogues: int
+) -> dict[str, list[Answer]]:
     """Answer every question.
 
     Args:
         rows: The table.
         skipped: Reasons of the variants that were left out.
         seeds: Trainings of each variant.
+        dialogues: That they were compared on; fewer than `FEW` answer nothing.
     """
     compared = {row.name: row.compared[MAIN] for row in rows if row.compared}
     found = {}
     for question, checks in QUESTIONS.items():
         given = [
-            _answer(check, compared[check.variant], len(compared), seeds)
+            _answer(check, compared[check.variant], len(compared), seeds, dialogues)
             for check in checks
             if check.variant in compared
         ]
@@ -115,11 +120,14 @@ def verdict(worth: float, corrected_p: float) -> str:
     return "helps" if worth > 0 else "hurts"
 
 
-def _answer(check: Check, compared: Compared, family: int, seeds: int) -> Answer:
+def _answer(check: Check, compared: Compared, family: int, seeds: int, dialogues: int) -> Answer:
     sign = 1 if check.added else -1
     difference = compared.difference
     worth = sign * difference.value
     low, high = sorted((sign * difference.low, sign * difference.high))
+    if dialogues < FEW:
+        sentence = f"{check.subject}: too few dialogues ({dialogues}) to tell; at least {FEW}."
+        return Answer(check.subject, check.variant, TOO_FEW, sentence)
     found = verdict(worth, compared.corrected_p)
     of = "comparison" if family == 1 else "comparisons"
     sentence = (

@@ -49,7 +49,7 @@ def to_document(
     seeds = [one.seed for one in first]
     turns, dialogues = len(first[0].predictions.truth), first[0].predictions.dialogue_count
     recipe = experiment.job.recipe
-    given = answers(rows, skipped, len(seeds))
+    given = answers(rows, skipped, len(seeds), dialogues)
     return {
         "recipe": recipe.name,
         "corpus": recipe.corpus,

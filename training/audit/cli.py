@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -32,7 +31,7 @@ from training.audit.sample import sample
 from training.audit.statistics import Statistics, statistics, to_json
 from training.audit.verdicts import VERDICTS, read_judgement, summarise
 from training.html import number, percent, write_page
-from training.progress import console, progress_bar
+from training.progress import Results, console, progress_bar
 from training.recipe import Recipe, read_recipe
 
 
@@ -111,7 +110,7 @@ def _audit(options: argparse.Namespace) -> None:
     if options.json:
         _print_json(to_json(figures))
     else:
-        Console().print(_headlines(figures))
+        Results().print(_headlines(figures))
 
 
 def _read_pictures(recipe: Recipe, chosen: Sequence[Item], count: int) -> list[tuple[Picture, ...]]:
@@ -157,7 +156,7 @@ def _summarise(options: argparse.Namespace) -> None:
     if options.json:
         _print_json(summary)
         return
-    output = Console()
+    output = Results()
     for judged in summary["judges"]:
         output.print(_judge_table(judged))
     for agreement in summary["agreement"]:

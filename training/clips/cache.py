@@ -26,7 +26,7 @@ from engine.model.spec import AudioSpec, ModelSpec, VideoSpec
 from stream.errors import UserError
 from training.datasets.clip import Clip, MediaCut
 
-FORMAT = 4
+FORMAT = 5
 """Of entries; raised whenever the same clip and numbers would give other arrays."""
 
 

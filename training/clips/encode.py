@@ -21,6 +21,7 @@ from engine.model.encoders import Encoded, Encoders
 from engine.model.inputs import picture_tensor
 from engine.model.model import TurnInputs
 from engine.model.prompt import clean_text
+from engine.model.prosody import add_prosody
 from engine.model.speaker import SpeakerScale, voice_scale
 from engine.model.spec import ModelSpec
 from stream.errors import UserError
@@ -82,13 +83,16 @@ class ClipEncoder:
     def __call__(self, turn: TurnInputs, key: str, past: Sequence[TurnInputs] = ()) -> TurnInputs:
         """The turn with the modalities that the clip of that key has.
 
-        `past` are the turns before it, by which its speaker's voice is normalised.
+        `past` are the turns before it, by which voice and prosody of its speaker are normalised.
         """
         clip = read_prepared(key, self._encoders.spec, self._cache)
         if len(clip.functionals):
             scale = voice_scale(past, turn.speaker)
             audio = self._audio(torch.from_numpy(clip.functionals), scale)
             turn = replace(turn, audio=audio.tokens, audio_scores=audio.scores, voice=audio.voice)
+        if clip.prosody is not None and self._encoders.prosody is not None:
+            measured = torch.from_numpy(clip.prosody)
+            turn = add_prosody(turn, measured, self._encoders.prosody, past)
         if clip.pictures:
             video = _on_cpu(self._encoders.pool(*self._frames(key, clip.pictures)))
             turn = replace(turn, video=video.tokens, video_scores=video.scores)

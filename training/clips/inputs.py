@@ -3,7 +3,7 @@
 It needs no trained weights, so it is made once for all models of a spec. `ClipPreparer` makes
 it, `pack` and `unpack` bring it to the cache and back.
 
-Letters in shapes: F pictures, S side, C channels, W windows, D functionals.
+Letters in shapes: F pictures, S side, C channels, W windows, D functionals, P measures.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from engine.model.inputs import (
 )
 from engine.model.smile import OpenSmile
 from engine.model.spec import AudioSpec, VideoSpec
+from engine.prosody import measure
 from stream.errors import UserError
 from stream.media import Image, Samples, VideoFrame
 from training.checks.faults import ClipFault
@@ -51,6 +52,8 @@ class PreparedClip:
     there is no picture, or no face."""
     functionals: NDArray[np.float32]
     """(W, D) openSMILE functionals; W is 0 without sound."""
+    prosody: NDArray[np.float32] | None = None
+    """(P,) of the sound, in the order of `engine.prosody.MEASURES`; None without sound."""
     reasons: tuple[str, ...] = ()
     """Why something is absent or worse than it could be: `video: REASON`, `audio: REASON`."""
 
@@ -94,7 +97,8 @@ class ClipPreparer:
         windows = clip_windows(utterance.audio, self._audio)
         if len(utterance.audio) and not windows:
             reasons.append("audio: silence")
-        prepared = PreparedClip(tuple(pictures), self._smile(windows), tuple(reasons))
+        prosody = measure(clean_samples(utterance.audio)) if windows else None
+        prepared = PreparedClip(tuple(pictures), self._smile(windows), prosody, tuple(reasons))
         for fault in inspect(clip, seconds):
             prepared = _without(prepared, fault, clip)
         return prepared
@@ -119,6 +123,8 @@ def pack(clip: PreparedClip) -> Entry:
     tensors: dict[str, NDArray[Any]] = {}
     if len(clip.functionals):
         tensors["functionals"] = clip.functionals
+    if clip.prosody is not None:
+        tensors["prosody"] = clip.prosody
     if clip.pictures and max(clip.pictures[0].shape) > RAW_SIDE:
         tensors |= {f"jpeg/{n:04d}": _to_jpeg(image) for n, image in enumerate(clip.pictures)}
     elif clip.pictures:
@@ -137,7 +143,8 @@ def unpack(entry: Entry, spec: AudioSpec) -> PreparedClip:
     pictures = [_from_jpeg(tensors[name]) for name in names] or list(tensors.get("pictures", ()))
     nothing = np.zeros((0, spec.features), np.float32)
     functionals = tensors.get("functionals", nothing)
-    return PreparedClip(tuple(pictures), functionals, unpack_reasons(entry.metadata["reasons"]))
+    reasons = unpack_reasons(entry.metadata["reasons"])
+    return PreparedClip(tuple(pictures), functionals, tensors.get("prosody"), reasons)
 
 
 def unpack_reasons(noted: str) -> tuple[str, ...]:
@@ -161,6 +168,7 @@ def _without(prepared: PreparedClip, fault: ClipFault, clip: Clip) -> PreparedCl
                 prepared,
                 pictures=() if modality == "video" else prepared.pictures,
                 functionals=prepared.functionals[: 0 if modality == "audio" else None],
+                prosody=None if modality == "audio" else prepared.prosody,
                 reasons=(*prepared.reasons, reason),
             )
     return prepared

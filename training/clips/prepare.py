@@ -211,7 +211,7 @@ def _done(work: Callable[[ClipTask], None], task: ClipTask) -> bool:
 
 def _nothing(audio: AudioSpec, reason: str) -> PreparedClip:
     reasons = (f"video: {reason}", f"audio: {reason}")
-    return PreparedClip((), np.zeros((0, audio.features), np.float32), reasons)
+    return PreparedClip((), np.zeros((0, audio.features), np.float32), reasons=reasons)
 
 
 class _Networks(NamedTuple):

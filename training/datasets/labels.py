@@ -130,6 +130,18 @@ DAILYDIALOG_TO_MELD: Mapping[str, str] = MappingProxyType(
 IEMOCAP_LABELS = ("happy", "sad", "neutral", "angry", "excited", "frustrated")
 """The six classes that IEMOCAP's papers report, excited apart from happy."""
 
+IEMOCAP_TO_MELD: Mapping[str, str | None] = MappingProxyType(
+    {
+        "happy": "joy",
+        "sad": "sadness",
+        "neutral": "neutral",
+        "angry": "anger",
+        "excited": "joy",  # as where IEMOCAP is reported with four classes
+        "frustrated": None,
+    }
+)
+"""None where MELD has no counterpart."""
+
 CORPUS_LABELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "meld": MELD_LABELS,

@@ -63,6 +63,10 @@ class Difference:
     """Two-sided, of no difference; below 0.05 just where the 95 % interval excludes 0."""
 
 
+LEAST_DIALOGUES = 30
+"""Below this, resampled dialogues say nothing of others: an interval would only look like one."""
+
+
 def interval(
     runs: Sequence[Predictions],
     *,

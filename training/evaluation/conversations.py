@@ -20,7 +20,7 @@ from training.datasets.emorynlp import read_emorynlp
 from training.datasets.labels import CORPUS_LABELS
 from training.datasets.meld import read_meld
 from training.evaluation.label_map import label_indices, require_known
-from training.evaluation.predict import NO_COUNTERPART, Examples
+from training.evaluation.predict import NO_COUNTERPART, Examples, TurnName
 from training.preprocess import encode_dialogues
 from training.prosody_turns import with_published
 from training.transcription_noise import degrade
@@ -136,7 +136,12 @@ def to_examples(
     Raises:
         UserError: The labels of corpus and bundle do not match, or no utterance has one.
     """
-    return Examples(tuple(turns), truth_of(conversations, labels))
+    names = tuple(
+        TurnName(conversations.split or "", dialogue.id, utterance.utterance_id)
+        for dialogue in conversations.dialogues
+        for utterance in dialogue.utterances
+    )
+    return Examples(tuple(turns), truth_of(conversations, labels), names=names)
 
 
 def degraded(

@@ -9,7 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from training.clips.prepare import PreparedReport
-from training.evaluation.bootstrap import LEVEL, RESAMPLES, Difference, paired_bootstrap
+from training.evaluation.bootstrap import (
+    LEAST_DIALOGUES,
+    LEVEL,
+    RESAMPLES,
+    Difference,
+    paired_bootstrap,
+)
 from training.evaluation.summary import Run, Summary, difference_json, summarise, summary_json
 from training.evaluation.word_errors import WordErrors
 
@@ -81,7 +87,7 @@ def bring_together(
     if not (human and asr):
         return Evaluation(about, summarise(human or asr), heard=heard, clips=clips)
     pair = [[run.scored.predictions for run in runs] for runs in (asr, human)]
-    enough = pair[0][0].dialogue_count > 1
+    enough = pair[0][0].dialogue_count >= LEAST_DIALOGUES
     difference = paired_bootstrap(*pair) if enough else None
     return Evaluation(about, summarise(human), summarise(asr), difference, heard, clips)
 

@@ -169,7 +169,8 @@ def composed(request: Request) -> Examples:
         for dialogue in words.dialogues
     ]
     chosen = to_examples(words, turns, request.labels)
-    return replace(chosen, truth=chosen.truth * request.draws)
+    draws = request.draws
+    return replace(chosen, truth=chosen.truth * draws, names=chosen.names * draws)
 
 
 def choose_clips(clips: list[SpeechClip], speakers: str | None) -> list[SpeechClip]:

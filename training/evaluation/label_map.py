@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from stream.errors import UserError
-from training.datasets.labels import EMORYNLP_TO_MELD
+from training.datasets.labels import EMORYNLP_TO_MELD, IEMOCAP_TO_MELD
 from training.evaluation.predict import NO_COUNTERPART, UNLABELLED
 
 COUNTERPARTS: Mapping[str, Mapping[str, str | None]] = MappingProxyType(
-    {"emorynlp": EMORYNLP_TO_MELD}
+    {"emorynlp": EMORYNLP_TO_MELD, "iemocap": IEMOCAP_TO_MELD}
 )
 """What the labels of a corpus are called elsewhere; None where there is no counterpart."""
 

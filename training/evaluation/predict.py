@@ -35,6 +35,16 @@ UNLABELLED = -2
 """Truth of a turn that the corpus gives no emotion: it is context for the turns after it."""
 
 
+@dataclass(frozen=True)
+class TurnName:
+    """Where a turn is in its corpus."""
+
+    split: str
+    """Empty where the corpus was given as one split."""
+    dialogue: str
+    utterance: int
+
+
 @dataclass(frozen=True, eq=False)
 class Examples:
     """Dialogues with a truth for each turn."""
@@ -49,6 +59,8 @@ class Examples:
     """Who speaks each turn, by a name that is unique in the corpora; empty where unknown."""
     genders: tuple[str, ...] = ()
     """Of who speaks each turn, `female` or `male`, "" where unknown; empty where none is."""
+    names: tuple[TurnName, ...] = ()
+    """Where each turn is in its corpus; empty where it has no conversations."""
 
     def choose(self, dialogues: Iterable[int]) -> Examples:
         """Some dialogues by their index, in that order, with all that is known of their turns."""
@@ -65,6 +77,7 @@ class Examples:
             {name: of(values) for name, values in self.second_truth.items()},
             of(self.people),
             of(self.genders),
+            of(self.names),
         )
 
     def every(self, step: int) -> Examples:

@@ -65,6 +65,13 @@ def print_table(
     console.print(_headline_table(scores, extra or {}, intervals, deviation))
 
 
+def print_coverage(modalities: Mapping[str, int], turns: int, console: Console) -> None:
+    """Print how many of the turns had words, a voice, pictures."""
+    named = {"text": "words", "audio": "voice", "video": "pictures"}
+    counts = ", ".join(f"{named[name]} {count:,}" for name, count in modalities.items())
+    console.print(f"{counts} of {turns:,} turns", highlight=False)
+
+
 def print_comparison(
     first: Scores, second: Scores, console: Console, differences: Mapping[str, Difference]
 ) -> None:

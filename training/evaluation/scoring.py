@@ -14,7 +14,13 @@ from engine.model.recognizer import used_modalities
 from engine.model.spec import MODALITIES
 from training.evaluation.label_map import require_known
 from training.evaluation.metrics import Scores
-from training.evaluation.predict import NO_COUNTERPART, UNLABELLED, Examples, model_probabilities
+from training.evaluation.predict import (
+    NO_COUNTERPART,
+    UNLABELLED,
+    Examples,
+    TurnName,
+    model_probabilities,
+)
 from training.evaluation.predictions import Predictions
 
 GENDERS = ("female", "male")
@@ -38,6 +44,10 @@ class Scored:
     each second annotation NAME `NAME_accuracy` over `NAME_n` turns."""
     genders: tuple[str, ...] = ()
     """Of who speaks each scored turn, "" where unknown; empty where none is known."""
+    used: tuple[tuple[str, ...], ...] = ()
+    """What each scored turn was recognised from."""
+    names: tuple[TurnName, ...] = ()
+    """Where each scored turn is in its corpus; empty where it has no conversations."""
 
     def by_gender(self) -> dict[str, Scores]:
         """Figures of each gender of whom there are turns."""
@@ -74,6 +84,8 @@ def score(model: EmotionModel, calibration: Calibration, examples: Examples) -> 
         {name: used[name] for name in MODALITIES},
         _left_out(truth) | _answered(calibration, predictions, names) | _second(examples, given),
         tuple(np.array(examples.genders)[known].tolist()) if examples.genders else (),
+        tuple(names),
+        tuple(name for name, has in zip(examples.names, known, strict=False) if has),
     )
 
 

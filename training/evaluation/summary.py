@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.bootstrap import Difference, Intervals, interval
+from training.evaluation.bootstrap import LEAST_DIALOGUES, Difference, Intervals, interval
 from training.evaluation.metrics import FIGURES, ClassScores, Scores
 from training.evaluation.predictions import reliability
 from training.evaluation.report import to_json
@@ -40,7 +40,7 @@ class Summary:
     deviation: Mapping[str, float] | None
     """Sample standard deviation of `FIGURES` and of shares in `extra`; None for one run."""
     intervals: Intervals | None
-    """Of the mean, over dialogues; None for fewer than two dialogues."""
+    """Of the mean, over dialogues; None for fewer than `LEAST_DIALOGUES`."""
     extra: Extra
     """Means over runs of what `Scored.extra` has."""
     by_gender: Mapping[str, Scores] = field(default_factory=dict)
@@ -62,11 +62,12 @@ def summarise(runs: Sequence[Run]) -> Summary:
     scores = [one.scores() for one in predictions]
     shares = _shares_of_all([run.scored.extra for run in runs])
     several = len(runs) > 1
+    enough = predictions[0].dialogue_count >= LEAST_DIALOGUES
     return Summary(
         runs=tuple(runs),
         mean=mean_scores(scores),
         deviation=deviation(scores) | _deviations(shares) if several else None,
-        intervals=interval(predictions) if predictions[0].dialogue_count > 1 else None,
+        intervals=interval(predictions) if enough else None,
         extra=_mean_extra(runs[0].scored.extra, shares),
         by_gender=_by_gender(runs),
     )

@@ -20,7 +20,7 @@ def row(name: str, value: float, p_value: float, by_seed: tuple[float, ...] = ()
 
 def answer(rows: list[Row], subject: str, seeds: int = 1) -> Answer:
     """The one about a subject."""
-    found = [a for given in answers(rows, {}, seeds).values() for a in given]
+    found = [a for given in answers(rows, {}, seeds, 114).values() for a in given]
     (one,) = [a for a in found if a.subject == subject]
     return one
 
@@ -90,7 +90,7 @@ def test_seeds_are_counted() -> None:
 
 def test_what_was_not_trained_is_not_answered() -> None:
     """The reason stands there, once for a subject."""
-    given = answers([row("context-1", 0, 1)], {"single-stage": "the recipe has one stage"}, 1)
+    given = answers([row("context-1", 0, 1)], {"single-stage": "the recipe has one stage"}, 1, 114)
     found = {a.subject: a for own in given.values() for a in own}
     assert {a.verdict for a in found.values()} == {"not asked"}
     assert "not asked, the recipe has one stage." in found[
@@ -109,3 +109,11 @@ def test_the_basis_is_told(dialogues: int, seeds: int) -> None:
     assert "reach about 1.5 points to either side" in text
     assert ("one seed says nothing" in text) == (seeds == 1)
     assert ("cannot decide" in text) == (dialogues < FEW)
+
+
+def test_few_dialogues_answer_nothing() -> None:
+    """Two dialogues, resampled, would be sure of whatever they happen to show."""
+    given = answers([row("without-behaviour", -0.1, 0.001)], {}, 1, 2)
+    (one,) = [a for found in given.values() for a in found if a.variant == "without-behaviour"]
+    assert one.verdict == "too few dialogues"
+    assert "helps" not in one.sentence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from clip_factory import clock_sound, dialogue, in_this_process, whole, write_fi
 from tiny_model import spoken, talk_frames
 from torch import Tensor
 
+from engine.dialogue import Turn
 from engine.faces import FaceDetector
 from engine.model.calibration import Calibration
 from engine.model.densenet import DenseNet, DenseNetConfig
 from engine.model.encoders import Encoders, SpeechEncoder
 from engine.model.model import EmotionModel, TurnInputs, load_base
+from engine.model.prosody import ProsodyEncoder
 from engine.model.recognizer import Recognizer
 from engine.model.spec import ModelSpec, compact
 from export.models import resolve
@@ -110,6 +113,32 @@ def test_training_sees_what_live_sees(recognizer: Recognizer, talk: Path, tmp_pa
         assert turn.text == seen.text
         for name in ARRAYS:
             assert torch.equal(getattr(turn, name), getattr(seen, name)), name
+
+
+def test_prosody_of_a_clip_is_what_live_measures(
+    recognizer: Recognizer, talk: Path, tmp_path: Path
+) -> None:
+    """Each turn against what its speaker said before; without an encoder there is none."""
+    spec = recognizer.model.spec
+    encoders = encoders_of(spec)
+    encoders.prosody = ProsodyEncoder(len(spec.labels)).eval()
+    hears = Recognizer(recognizer.model, encoders, None, Calibration())
+    live = live_utterances(talk)
+    cuts = [MediaCut(talk, utterance.start, utterance.end) for utterance in live]
+    clips = dialogue(*(Clip(cut, cut) for cut in cuts))
+    (turns,) = encode_dialogues([clips], encoders, tmp_path, 1)
+    history: list[Turn] = []
+    for utterance, turn, said in zip(live, turns, clips.utterances, strict=True):
+        spoken_by = replace(utterance.with_text(said.text), participant=said.speaker)
+        seen = hears.recognize(spoken_by, history).inputs
+        assert seen is not None
+        for name in ("prosody", "prosody_scores"):
+            one, other = getattr(turn, name), getattr(seen, name)
+            assert one is not None
+            assert torch.equal(one.nan_to_num(), other.nan_to_num()), name
+        history.append(Turn(said.speaker, said.text, seen))
+    encoders.prosody = None
+    assert all(turn.prosody is None for turn in encode_dialogues([clips], encoders, tmp_path, 1)[0])
 
 
 def test_turns_have_what_their_clips_have(dialogues: list[Dialogue], tmp_path: Path) -> None:

@@ -47,13 +47,16 @@ def test_kept_pictures_give_the_tensor_of_the_frames(spec: VideoSpec) -> None:
 
 
 def test_small_pictures_come_back_as_they_were() -> None:
-    """Raw, with the functionals and the reasons."""
+    """Raw, with the functionals, the prosody and the reasons."""
     pictures = clip_pictures([VideoFrame(0, scene(n)) for n in range(5)], FRAME, None)
     functionals = np.random.default_rng(0).normal(size=(3, 88)).astype(np.float32)
-    entry = pack(PreparedClip(tuple(pictures), functionals, ("audio: odd",)))
+    prosody = np.array([1.5, np.nan], np.float32)
+    entry = pack(PreparedClip(tuple(pictures), functionals, prosody, ("audio: odd",)))
     clip = unpack(entry, AUDIO)
     assert np.array_equal(np.stack(clip.pictures), np.stack(pictures))
     assert np.array_equal(clip.functionals, functionals)
+    assert clip.prosody is not None
+    assert np.array_equal(clip.prosody, prosody, equal_nan=True)
     assert clip.reasons == ("audio: odd",)
 
 
@@ -72,10 +75,11 @@ def test_large_pictures_are_kept_as_jpeg() -> None:
 
 def test_a_clip_of_nothing_comes_back_empty() -> None:
     """Absent pictures and sound have no tensors, and the width is the spec's."""
-    entry = pack(PreparedClip((), np.zeros((0, 88), np.float32), ("video: gone",)))
+    nothing = np.zeros((0, 88), np.float32)
+    entry = pack(PreparedClip((), nothing, reasons=("video: gone",)))
     assert not entry.tensors
     clip = unpack(entry, AUDIO)
-    assert (clip.pictures, clip.functionals.shape) == ((), (0, 88))
+    assert (clip.pictures, clip.functionals.shape, clip.prosody) == ((), (0, 88), None)
 
 
 def test_a_damaged_picture_is_said() -> None:

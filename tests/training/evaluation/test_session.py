@@ -28,6 +28,13 @@ Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
+def few_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intervals of the few dialogues that are synthesised here."""
+    for module in ("summary", "document"):
+        monkeypatch.setattr(f"training.evaluation.{module}.LEAST_DIALOGUES", 2)
+
+
+@pytest.fixture
 def run(feature_cache: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs the command with --json and returns the object that it prints."""
 
@@ -109,6 +116,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+@pytest.mark.usefixtures("few_will_do")
 def test_several_bundles(run: Run, seeds: list[Path], dev: Path, tmp_path: Path) -> None:
     """Mean and deviation over bundles, each by itself, and all of it in the report."""
     report, png = tmp_path / "out" / "report.html", tmp_path / "out" / "confusion.png"
@@ -222,6 +230,7 @@ def write_talk(folder: Path, labels: tuple[str, ...], emotions: list[str]) -> Pa
     return folder
 
 
+@pytest.mark.usefixtures("few_will_do")
 def test_the_recognisers_own_words(run: Run, seeds: list[Path], tmp_path: Path) -> None:
     """Both kinds of words side by side, with their difference and the word error rate."""
     emotions = ["joy", "neutral", "fear", "anger"]
