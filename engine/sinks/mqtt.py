@@ -34,7 +34,7 @@ from engine.sinks.topics import Topics
 logger = logging.getLogger(__name__)
 
 GOODBYE_SECONDS = 1.0
-"""How long leaving waits for the broker to take the goodbye."""
+"""How long leaving waits for the broker to take the goodbye, or to come back for it."""
 ABSTAINED = "unknown"
 """The state of a participant after an abstention: nothing to go by, or too little."""
 
@@ -131,9 +131,16 @@ class MqttSink:
     ) -> None:
         """Take back what is retained about people, say `offline`, and disconnect."""
         self._leaving.set()
-        if self._client is not None:
+        if self._client is not None or self._states:  # a broker may come back just in time
             await asyncio.wait({self._task}, timeout=self._goodbye_seconds)
         await self._stop()
+        if self._states:
+            logger.warning(
+                "MQTT: %s was away at the end and may go on retaining a label at %s;"
+                " publish an empty retained message there",
+                self.address,
+                ", ".join(self._states),
+            )
         if not self._task.cancelled():
             self._task.result()  # a defect of the task must not end in silence
 
@@ -231,6 +238,7 @@ class MqttSink:
         messages = [(topic, "") for topic in self._states]
         messages += [(self.topics.source_status, "offline"), (self.topics.status, "offline")]
         await asyncio.gather(*(_retain(client, *message) for message in messages))
+        self._states.clear()
 
 
 async def _first(*events: asyncio.Event) -> None:

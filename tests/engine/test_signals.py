@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -82,3 +83,34 @@ async def test_what_is_ignored_stays_ignored() -> None:
     assert said == []
     run.cancel()
     await asyncio.wait_for(run, SECONDS)
+
+
+def test_a_thread_that_hangs_does_not_hold_up_the_end() -> None:
+    """A library that connects in a thread of the event loop may wait there for long."""
+    began, hangs = threading.Event(), threading.Event()
+    ended = threading.Event()
+
+    async def connect() -> None:
+        with Signals(lambda _: None):
+            asyncio.get_running_loop().run_in_executor(None, _hang, began, hangs)
+            while not began.is_set():
+                await asyncio.sleep(0)
+
+    def watch() -> None:
+        if not ended.wait(SECONDS):  # else this test would wait for ever
+            hangs.set()
+
+    guard = threading.Thread(target=watch)
+    guard.start()
+    try:
+        asyncio.run(connect())
+        assert not hangs.is_set()
+    finally:
+        ended.set()
+        hangs.set()
+        guard.join()
+
+
+def _hang(began: threading.Event, hangs: threading.Event) -> None:
+    began.set()
+    hangs.wait()

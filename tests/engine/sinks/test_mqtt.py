@@ -321,6 +321,34 @@ async def test_a_broker_that_is_away_does_not_hold_up_the_end(
             await stack.aclose()
 
 
+async def test_a_label_that_cannot_be_taken_back_is_told(
+    line: Any, make_sink: Any, make_event: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broker that is away at the end retains it, so somebody must know where."""
+    gate = Gate()
+    async with make_sink(line.url, sleep=gate.sleep, goodbye_seconds=0.1) as sink:
+        await sink.publish(make_event())
+        line.cut()
+        await wait(gate.reached)
+    (message,) = [text for text in caplog.messages if "retaining" in text]
+    assert f"{ROSS}/state" in message
+
+
+async def test_a_broker_that_comes_back_at_the_end_retains_no_label(
+    line: Any, broker: str, make_sink: Any, make_event: Any, read_retained: Any, caplog: Any
+) -> None:
+    """The goodbye waits a moment for the connection."""
+    gate = Gate()
+    async with make_sink(line.url, sleep=gate.sleep, goodbye_seconds=60.0) as sink:
+        await sink.publish(make_event())
+        line.cut()
+        await wait(gate.reached)
+        line.whole = True
+        gate.open.set()
+    assert not [topic for topic in await read_retained(broker) if topic.endswith("/state")]
+    assert not [text for text in caplog.messages if "retaining" in text]
+
+
 @pytest.fixture
 def passwords(tmp_path: Path) -> Path:
     """A password file with the user `ann`, password `sesame`."""
