@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -43,3 +44,14 @@ async def in_daemon_thread(work: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name=getattr(work, "__name__", "work"), daemon=True).start()
     return await done
+
+
+class UnawaitedThreads(ThreadPoolExecutor):
+    """Threads of the event loop that its end does not wait for.
+
+    A library may connect in one for many seconds, to an address that does not answer.
+    """
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Begin nothing more; what has begun is left to itself, as `wait` is not heeded."""
+        super().shutdown(wait=False, cancel_futures=cancel_futures)

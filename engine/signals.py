@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -62,7 +61,9 @@ class Signals:
 
     def __enter__(self) -> Self:
         """Look after the signals; the event loop does so until it is closed."""
-        self._loop.set_default_executor(_Unawaited(thread_name_prefix="asyncio"))
+        from engine.daemon_thread import UnawaitedThreads  # late, as asyncio is
+
+        self._loop.set_default_executor(UnawaitedThreads(thread_name_prefix="asyncio"))
         for number in _not_ignored():
             self._loop.add_signal_handler(number, self._receive, number)
         return self
@@ -87,17 +88,6 @@ class Signals:
         if not self._running:
             self._say("ended before it had begun; nothing was recognised")
         self._task.cancel()
-
-
-class _Unawaited(ThreadPoolExecutor):
-    """Threads of the event loop that its end does not wait for.
-
-    A library may connect in one for many seconds, to an address that does not answer.
-    """
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Begin nothing more; what has begun is left to itself, as `wait` is not heeded."""
-        super().shutdown(wait=False, cancel_futures=cancel_futures)
 
 
 def _not_ignored() -> list[int]:
