@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stream.errors import UserError
 from training.datasets.dialogues import Dialogue, DialogueUtterance
+from training.datasets.folders import folders_below
 
 SPLITS = ("train", "dev", "test")
 
@@ -92,16 +93,19 @@ def find_tables(folder: Path, names: Mapping[str, str], depth: int = 2) -> dict[
         depth: How many folders below it may lie; the nearest one counts.
 
     Raises:
-        UserError: If two tables of one split are equally near and differ.
+        UserError: If a folder cannot be read, or two tables of one split are equally near and
+            differ.
     """
+    folders = list(folders_below(folder, depth))
     found: dict[str, Path] = {}
     for split, name in names.items():
-        for level in range(depth + 1):
-            paths = sorted(path for path in folder.glob("*/" * level + name) if path.is_file())
-            if len(paths) > 1 and len({path.read_bytes() for path in paths}) > 1:
-                where = " and ".join(str(path) for path in paths[:2])
-                raise UserError(f"{where} differ: which is the {split} split? Give one's folder")
-            if paths:
-                found[split] = paths[0]
-                break
+        paths = [path for path in (one / name for one in folders) if path.is_file()]
+        if not paths:
+            continue
+        nearest = min(len(path.parts) for path in paths)
+        paths = sorted(path for path in paths if len(path.parts) == nearest)
+        if len(paths) > 1 and len({path.read_bytes() for path in paths}) > 1:
+            where = " and ".join(str(path) for path in paths[:2])
+            raise UserError(f"{where} differ: which is the {split} split? Give one's folder")
+        found[split] = paths[0]
     return found

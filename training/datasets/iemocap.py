@@ -16,6 +16,7 @@ from stream.errors import UserError
 from training.datasets.clip import Clip, MediaCut
 from training.datasets.corpus import SPLITS, Corpus, require_folder, wrong_layout
 from training.datasets.dialogues import Dialogue, DialogueUtterance
+from training.datasets.folders import files_in, folders_below
 from training.datasets.iemocap_files import Evaluation, read_evaluation, read_transcript
 from training.datasets.iemocap_names import session_of
 from training.datasets.labels import IEMOCAP_LABELS
@@ -84,9 +85,11 @@ def split_of(dialogue: str) -> str:
 
 def _evaluation_files(folder: Path) -> list[Path]:
     """The evaluations of all sessions; macOS's `._` files and the single annotators' are passed."""
-    for pattern in ("Session[1-5]", "*/Session[1-5]"):
-        files = folder.glob(f"{pattern}/dialog/EmoEvaluation/Ses*.txt")
-        found = sorted(path for path in files if session_of(path.stem) is not None)
+    for parent in folders_below(folder, 1):
+        sessions = [parent / f"Session{number}" for number in range(1, 6)]
+        folders = [session / "dialog" / "EmoEvaluation" for session in sessions]
+        files = (path for each in folders if each.is_dir() for path in files_in(each))
+        found = [path for path in files if path.suffix == ".txt" and session_of(path.stem)]
         if found:
             return found
     return []

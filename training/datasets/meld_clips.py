@@ -6,17 +6,16 @@ found by their names, which nothing else has, and the csv files likewise.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from stream.errors import UserError
 from training.datasets.clip import Clip, MediaCut
 from training.datasets.corpus import Corpus, find_tables, require_folder, wrong_layout
 from training.datasets.dialogues import Dialogue, DialogueUtterance
+from training.datasets.folders import files_in, folders_below
 from training.datasets.labels import MELD_LABELS
 from training.datasets.meld import read_meld
 
@@ -77,7 +76,7 @@ def open_meld(folder: Path) -> Corpus:
 def find_clips(folder: Path) -> dict[str, dict[tuple[str, int], Path]]:
     """The clips of every split, by (Dialogue_ID, Utterance_ID); of two folders the fuller one."""
     clips: dict[str, dict[tuple[str, int], Path]] = {}
-    for path in _folders(folder, _DEPTH):
+    for path in folders_below(folder, _DEPTH):
         for split, name in CLIP_FOLDERS.items():
             if path.name == name:
                 found = _clips_in(path)
@@ -86,28 +85,9 @@ def find_clips(folder: Path) -> dict[str, dict[tuple[str, int], Path]]:
     return clips
 
 
-def _folders(folder: Path, depth: int) -> Iterator[Path]:
-    """The folder and those below it, in the order of their names."""
-    yield folder
-    if depth > 0:
-        try:
-            with os.scandir(folder) as entries:
-                below = sorted(entry.name for entry in entries if entry.is_dir())
-        except OSError as error:
-            raise UserError(
-                f"{folder}: {error.strerror}; check its permissions, or give MELD's own folder"
-            ) from error
-        for name in below:
-            yield from _folders(folder / name, depth - 1)
-
-
 def _clips_in(folder: Path) -> dict[tuple[str, int], Path]:
-    matches = ((name, _CLIP.fullmatch(name)) for name in sorted(os.listdir(folder)))
-    return {
-        (str(int(match[1])), int(match[2])): folder / name
-        for name, match in matches
-        if match and (folder / name).is_file()
-    }
+    matches = ((path, _CLIP.fullmatch(path.name)) for path in files_in(folder))
+    return {(str(int(match[1])), int(match[2])): path for path, match in matches if match}
 
 
 def _with_clips(dialogue: Dialogue, clips: Mapping[tuple[str, int], Path]) -> Dialogue:

@@ -16,6 +16,7 @@ import soundfile
 
 from stream.errors import UserError
 from stream.media import SAMPLE_RATE, Samples
+from training.datasets.folders import files_below
 from training.datasets.labels import EMODB_TO_MELD, NEMO_TO_MELD, RAVDESS_TO_MELD
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
@@ -107,7 +108,7 @@ def find_speech(folder: Path | str) -> list[SpeechClip]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give the folder of a speech corpus")
     found: dict[tuple[str, str], SpeechClip] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in files_below(folder):
         clip = recognise(path) if path.suffix.lower() in AUDIO_SUFFIXES else None
         if clip is not None:
             found.setdefault((clip.corpus, path.stem), clip)

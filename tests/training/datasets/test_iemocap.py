@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,14 @@ def test_one_folder_up(tmp_path: Path) -> None:
     """The folder above the release's own is found too."""
     make_iemocap(tmp_path / "IEMOCAP_full_release")
     assert set(open_iemocap(tmp_path).splits) == {"train", "dev", "test"}
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path, lock: Callable[[Path], None]) -> None:
+    """Its dialogues are not silently absent."""
+    folder = make_iemocap(tmp_path)
+    lock(folder / "Session5/dialog/EmoEvaluation")
+    with pytest.raises(UserError, match="Session5/dialog/EmoEvaluation: Permission denied; check"):
+        open_iemocap(folder)
 
 
 def test_truncated_transcription(tmp_path: Path) -> None:

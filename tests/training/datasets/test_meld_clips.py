@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -103,16 +104,16 @@ def test_two_tables_that_differ(tmp_path: Path) -> None:
     assert clip_names(folder) == {"dev": [None]}
 
 
-def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", [".", "train", "train/train_splits"])
+def test_a_folder_that_cannot_be_read(
+    tmp_path: Path, lock: Callable[[Path], None], name: str
+) -> None:
     """It is named, with what to do; clips in it are not silently absent."""
     folder = make_meld(tmp_path / "meld")
-
-    def refuse(path: Path) -> None:
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr("os.scandir", refuse)
-    with pytest.raises(UserError, match="Permission denied; check its permissions"):
+    lock(folder / name)
+    with pytest.raises(UserError, match="Permission denied; check its permissions") as raised:
         open_meld(folder)
+    assert str(folder / name) in str(raised.value)
 
 
 def test_a_folder_called_like_a_table(tmp_path: Path) -> None:

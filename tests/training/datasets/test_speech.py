@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +103,13 @@ def test_repeated_recordings(folder: Path) -> None:
     copy.parent.mkdir(parents=True)
     copy.touch()
     assert len(read_ravdess(folder)) == 3
+
+
+def test_a_folder_that_cannot_be_read(folder: Path, lock: Callable[[Path], None]) -> None:
+    """Its recordings are not silently absent."""
+    lock(folder / "emodb")
+    with pytest.raises(UserError, match="emodb: Permission denied; check its permissions"):
+        find_speech(folder)
 
 
 def test_nothing_found(tmp_path: Path, folder: Path) -> None:
