@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return list_devices(given[1:])
         if given[:1] == ["watch"]:
             watched = cli.parse_watch(given[1:])
-            return asyncio.run(until_a_signal(lambda _: watch_events(watched)))
+            return asyncio.run(until_a_signal(lambda _: watch_events(watched), "no longer watching"))
         if given[:1] == ["serve"]:
             served = cli.parse_serve(given[1:])
             return asyncio.run(until_a_signal(lambda signals: serve(served, signals)))
@@ -64,9 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-async def until_a_signal(work: Callable[[Signals], Awaitable[int]]) -> int:
-    """Do what may be ended by a signal, and give the exit code."""
-    with Signals(say) as signals:
+async def until_a_signal(work: Callable[[Signals], Awaitable[int]], *missed: str) -> int:
+    """Do what may be ended by a signal, and give the exit code.
+
+    Args:
+        work: It says itself when it is running.
+        missed: What to say when it is ended earlier, if not that nothing was recognised.
+    """
+    with Signals(say, *missed) as signals:
         try:
             return await work(signals)
         except asyncio.CancelledError:

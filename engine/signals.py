@@ -34,12 +34,17 @@ class Signals:
 
     Args:
         say: Prints a line for the person at the terminal.
+        missed: What to say of work that a signal ends before it is running.
 
     Raises:
         RuntimeError: It is not made in a task.
     """
 
-    def __init__(self, say: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], object],
+        missed: str = "ended before it had begun; nothing was recognised",
+    ) -> None:
         import asyncio  # late: `end_at_once` is to come first of all
 
         self._loop = asyncio.get_running_loop()
@@ -50,7 +55,7 @@ class Signals:
         """Set when the run is to end in order."""
         self.number: int | None = None
         """The signal that came last."""
-        self._say = say
+        self._say, self._missed = say, missed
         self._count = 0
         self._running = False
 
@@ -86,7 +91,7 @@ class Signals:
             self._say("finishing the utterance in progress; Ctrl-C again to abort")
             return
         if not self._running:
-            self._say("ended before it had begun; nothing was recognised")
+            self._say(self._missed)
         self._task.cancel()
 
 

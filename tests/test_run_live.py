@@ -339,6 +339,23 @@ async def retained_at(url: str) -> dict[str, str]:
     raise AssertionError("the messages ended")
 
 
+@pytest.mark.parametrize("number", ENDING)
+async def test_a_signal_ends_watching(number: signal.Signals) -> None:
+    """In words that fit: nothing was to be recognised."""
+    async with embedded_broker(0) as url:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(ROOT / "run_live.py"), "watch", "--mqtt", url),
+            stderr=asyncio.subprocess.PIPE,
+            preexec_fn=hear_signals,
+            cwd=ROOT,
+        )
+        async with killed_at_last(process):
+            await said_until(process, "watching")
+            process.send_signal(number)
+            _, err = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, err) == (128 + number, b"no longer watching\n")
+
+
 @needs_bundle
 @pytest.mark.parametrize("number", ENDING)
 @pytest.mark.parametrize("command", [("--file", str(CLIP)), ("serve", "--port", "0")])
