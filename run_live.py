@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 ABORTED = 130
 """Exit code after Ctrl-C where nothing is to be finished, as shells have it."""
+NOT_WATCHING = "no longer watching"
+"""What a signal that ends `watch` brings about."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return list_devices(given[1:])
         if given[:1] == ["watch"]:
             watched = cli.parse_watch(given[1:])
-            return asyncio.run(until_a_signal(lambda _: watch_events(watched), "no longer watching"))
+            return asyncio.run(until_a_signal(lambda _: watch_events(watched), NOT_WATCHING))
         if given[:1] == ["serve"]:
             served = cli.parse_serve(given[1:])
             return asyncio.run(until_a_signal(lambda signals: serve(served, signals)))
